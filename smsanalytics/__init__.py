@@ -1,0 +1,32 @@
+"""
+Keeps the signed callbacks of the SMS Center gateway in Parquet and turns them into delivery rates you can defend.
+
+>>> import smsanalytics as sms
+>>> store = sms.open_store(example_store)
+>>> rates = store.delivery_rate(by=["day"])
+>>> chart = sms.charts.delivery_rate(rates)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smsanalytics import charts as charts
+    from smsanalytics import metrics as metrics
+    from smsanalytics.api import Store as Store
+    from smsanalytics.api import open_store as open_store
+
+__version__ = "0.1.0"
+
+_HOMES = {"open_store": "smsanalytics.api", "Store": "smsanalytics.api", "charts": "", "metrics": ""}
+__all__ = ["Store", "__version__", "charts", "metrics", "open_store"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the collector must not carry pandas about."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES[name]
+    return getattr(import_module(home), name) if home else import_module(f"{__name__}.{name}")

@@ -1,0 +1,5 @@
+"""``python -m smsanalytics``."""
+
+from smsanalytics.cli import main
+
+main()

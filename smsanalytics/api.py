@@ -1,0 +1,249 @@
+"""`open_store` and `Store`: one method for each question, a metric applied to a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import duckdb
+import pandas as pd
+
+from smsanalytics import metrics
+from smsanalytics.errors import StoreError, UnknownName
+from smsanalytics.metrics.population import Types, with_attrs
+from smsanalytics.metrics.prepare import HORIZON
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
+from smsanalytics.store.tables import Live, Tables, connect
+
+BY = ("day", "hour", "operator", "sender", "type")
+
+Moment = str | date | datetime
+
+
+def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta = HORIZON) -> Store:
+    """
+    Open a data directory for reading, while the collector may be writing it.
+
+    Parameters
+    ----------
+    path : str or Path, default "data"
+        The directory given to ``smsanalytics serve --data``.
+    tz : str, default "UTC"
+        Zone of days and hours, and of dates without one.
+    horizon : timedelta, default 72 hours
+        A message without an outcome that is older than this is stuck, no longer pending.
+
+    Returns
+    -------
+    Store
+
+    Raises
+    ------
+    StoreError
+        If there is no such directory.
+    UnknownName
+        If there is no such zone.
+
+    Examples
+    --------
+    >>> import smsanalytics as sms
+    >>> store = sms.open_store(example_store, tz="Europe/Moscow")
+    >>> store.delivery_rate(by=["operator"])[["operator", "submitted", "delivery_rate"]]
+      operator  submitted  delivery_rate
+    0  Beeline          1            0.0
+    1      MTS          1            1.0
+    """
+    if not Path(path).is_dir():
+        raise StoreError(f"there is no store at {path}; `smsanalytics serve --data {path}` makes one")
+    return Store(Path(path), tz=tz, horizon=horizon)
+
+
+class Store:
+    """
+    A data directory, read with DuckDB.
+
+    Tables are DuckDB relations: ``.df()`` makes pandas of them, ``.to_arrow_table()`` Arrow, ``.pl()`` Polars. A
+    relation is read when it is used; ask for a new one rather than keep it for longer than a minute.
+
+    Attributes
+    ----------
+    path : Path
+        The data directory.
+    tz : str
+        Zone of calendar columns.
+    horizon : timedelta
+        Age beyond which a message without an outcome is stuck.
+    """
+
+    def __init__(self, path: Path, *, tz: str = "UTC", horizon: timedelta = HORIZON) -> None:
+        self.path, self.tz, self.horizon = path, _zone(tz).key, horizon
+        layout = Layout(path)
+        self._tables = Tables(layout, connect(layout))
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r}, tz={self.tz!r})"
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The newest time of receipt that the messages hold, UTC; None while there is none."""
+        return Live.read(self._tables.layout).as_of
+
+    def files(self, table: str) -> list[Path]:
+        """
+        The exact Parquet files of a table, for other tools: each event once, also while files are being merged.
+
+        Parameters
+        ----------
+        table : str
+            ``statuses``, ``incoming``, ``confirmations`` or ``rejected``.
+
+        Examples
+        --------
+        >>> [path.parent.name for path in open_store(example_store).files("statuses")]
+        ['date=2026-11-21']
+        """
+        if table not in EVENT_TABLES:
+            raise UnknownName.of("table", table, EVENT_TABLES)
+        return self._tables.layout.live_files(table)
+
+    def statuses(self) -> duckdb.DuckDBPyRelation:
+        """Every delivery receipt as it came, repetitions included."""
+        return self._events("statuses")
+
+    def incoming(self) -> duckdb.DuckDBPyRelation:
+        """Every incoming SMS."""
+        return self._events("incoming")
+
+    def confirmations(self) -> duckdb.DuckDBPyRelation:
+        """Every call by which a subscriber confirmed a number."""
+        return self._events("confirmations")
+
+    def rejected(self) -> duckdb.DuckDBPyRelation:
+        """Every callback that was refused, with the reason and its body; secrets are masked."""
+        return self._events("rejected")
+
+    def stored_messages(self, *, as_of: datetime | None = None) -> duckdb.DuckDBPyRelation:
+        """
+        One row per message as stored, before `metrics.prepare`.
+
+        With an `as_of` before the store's own it is computed anew from the events received by then.
+        """
+        live = Live.read(self._tables.layout)
+        if as_of is None or live.as_of is None or as_of >= live.as_of:
+            return self._tables.messages(live)
+        events = self._tables.events("statuses", published=live.folded)
+        return self._tables.folded(events.filter(f"received_at <= TIMESTAMPTZ '{as_of.astimezone(UTC).isoformat()}'"))
+
+    def messages(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        as_of: Moment | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """
+        One row per message, with its state as of a moment and its local calendar columns.
+
+        Parameters
+        ----------
+        start, end : str, date or datetime, optional
+            Cohort: ``start`` ≤ ``sent_at`` (else ``first_status_at``) < ``end``. Without a zone they are in `tz`.
+        tz : str, optional
+            Another zone than the store's.
+        as_of : str, date or datetime, optional
+            The moment to look from; the newest receipt by default, never the wall clock.
+
+        Returns
+        -------
+        duckdb.DuckDBPyRelation
+            The columns of `metrics.prepare`.
+
+        Examples
+        --------
+        >>> store = open_store(example_store)
+        >>> store.messages(start="2026-11-21", end="2026-11-22").select("sender, state").order("state").fetchall()
+        [('SHOP', 'delivered'), ('SHOP', 'failed')]
+        """
+        zone = _zone(tz or self.tz)
+        moment = _moment(as_of, zone) or self.as_of or datetime(1970, 1, 1, tzinfo=UTC)
+        stored = self.stored_messages(as_of=moment)
+        for bound, compare in ((_moment(start, zone), ">="), (_moment(end, zone), "<")):
+            if bound is not None:
+                limit = f"TIMESTAMPTZ '{bound.astimezone(UTC).isoformat()}'"
+                stored = stored.filter(f"coalesce(sent_at, first_status_at) {compare} {limit}")
+        return metrics.prepare(stored, as_of=moment, tz=zone.key, horizon=self.horizon)
+
+    def delivery_rate(
+        self,
+        by: Sequence[str] = ("day",),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = None,  # noqa: A002
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Share of submitted messages that were delivered, per group: `metrics.delivery_rate` of `messages`.
+
+        Parameters
+        ----------
+        by : sequence of str
+            Any of ``day``, ``hour``, ``operator``, ``sender``, ``type``.
+        start, end, tz, as_of
+            See `messages`.
+        type : int or sequence of int, optional
+            See `metrics.delivery_rate`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.delivery_rate`; ``attrs``: ``as_of``, ``timezone``, ``denominator``, ``excluded_n``.
+
+        Raises
+        ------
+        UnknownName
+            If `by` names something else; the message lists what there is.
+
+        Examples
+        --------
+        >>> rates = open_store(example_store).delivery_rate(["sender"])
+        >>> rates[["sender", "submitted", "delivered", "delivery_rate", "delivery_rate_low"]].round(3)
+          sender  submitted  delivered  delivery_rate  delivery_rate_low
+        0   SHOP          2          1            0.5              0.095
+        """
+        by = [by] if isinstance(by, str) else list(by)
+        for name in by:
+            if name not in BY:
+                raise UnknownName.of("column to group by", name, BY)
+        messages = self.messages(start=start, end=end, tz=tz, as_of=as_of)
+        rates = metrics.delivery_rate(messages, by=by, type=type).df()
+        zone = _zone(tz or self.tz)
+        facts = {"as_of": _moment(as_of, zone) or self.as_of, "timezone": zone.key}
+        if rates.empty:
+            facts |= {"denominator": metrics.delivery.DENOMINATOR, "excluded_n": messages.shape[0]}
+        return with_attrs(rates, **facts)
+
+    def _events(self, table: str) -> duckdb.DuckDBPyRelation:
+        return self._tables.events(table).select(", ".join(COLUMNS[table]))
+
+
+def _zone(tz: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnknownName(f"there is no time zone {tz!r}; an example is 'Europe/Moscow'") from None
+
+
+def _moment(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        stamp = pd.Timestamp(moment)
+    except ValueError:
+        raise UnknownName(f"{moment!r} is no date; an example is '2026-11-22'") from None
+    return (stamp if stamp.tzinfo else stamp.tz_localize(zone)).to_pydatetime()

@@ -1,0 +1,133 @@
+"""The words of the command line and its exit codes: 0 done, 1 the answer is "no", 2 wrong usage or settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smsanalytics.errors import SmsAnalyticsError, StoreError
+from smsanalytics.settings import load
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.split(":")[0])
+
+Data = Annotated[Path | None, typer.Option(help="The store.  [default: data]", show_default=False)]
+Config = Annotated[Path | None, typer.Option(help="Settings file.  [default: smsanalytics.toml]", show_default=False)]
+Seed = Annotated[int, typer.Option(help="The same seed makes the same world.")]
+
+
+@app.callback()
+def smsanalytics() -> None:
+    """Keep the signed callbacks of the SMS Center gateway in Parquet, and turn them into delivery rates."""
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.  [default: 8025]", show_default=False)] = None,
+    flush_seconds: Annotated[
+        float | None, typer.Option(help="How long an event waits before it is Parquet.  [default: 60]", show_default=False)
+    ] = None,
+    no_maintain: Annotated[bool, typer.Option("--no-maintain", help="Run `maintain` yourself.")] = False,
+    config: Config = None,
+) -> None:
+    """Collect callbacks until SIGTERM; an answer of 200 means that the event is on the disk."""
+    settings = load(config, data=data, host=host, port=port, flush_seconds=flush_seconds)
+    from smsanalytics.collector.server import serve as run
+
+    maintain = [sys.executable, "-m", "smsanalytics", "maintain", "--follow", "--parent", str(os.getpid())]
+    maintain += ["--data", str(settings.data), *(["--config", str(config)] if config else [])]
+    run(settings, maintain=None if no_maintain else maintain)
+
+
+@app.command()
+def maintain(
+    data: Data = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep on, until SIGTERM.")] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    config: Config = None,
+) -> None:
+    """Publish what the journal holds, sealed or left over, as Parquet, and bring the messages up to date."""
+    settings = load(config, data=data)
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.maintenance import Maintenance
+
+    if not settings.data.is_dir() and not follow:
+        raise StoreError(f"there is no store at {settings.data}; `smsanalytics serve --data {settings.data}` makes one")
+    stop = threading.Event()
+    if follow:
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        signal.signal(signal.SIGINT, signal.SIG_IGN if parent else lambda *_: stop.set())
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with Maintenance(Layout(settings.data), settings.zones) as maintenance:
+        done = maintenance.run()
+        if not follow:
+            rows = ", ".join(f"{count} {table}" for table, count in done.rows.items() if count)
+            typer.echo(f"published {rows or 'nothing new'}; messages {'brought' if done.folded else 'were'} up to date")
+        while follow and not stop.is_set():
+            stop.wait(1.0)
+            if parent is not None and os.getppid() != parent:
+                return
+            maintenance.run()
+
+
+@app.command()
+def files(
+    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations or rejected")], data: Data = None
+) -> None:
+    """List the exact Parquet files of a table, for other tools: each event once."""
+    settings = load(None, data=data)
+    from smsanalytics.api import open_store
+
+    for path in open_store(settings.data).files(table):
+        typer.echo(path)
+
+
+@app.command()
+def simulate(
+    url: Annotated[str, typer.Option(help="Handler address of the collector.")],
+    secret_file: Annotated[Path, typer.Option(help="File that holds the secret to sign with.", exists=True, dir_okay=False)],
+    messages: Annotated[int, typer.Option(min=1, help="How many messages the world has.")] = 10_000,
+    seed: Seed = 1,
+    truth: Annotated[Path | None, typer.Option(help="Write what really happened, as Parquet.")] = None,
+) -> None:
+    """Play the provider: send the signed callbacks of a fortnight's made-up traffic."""
+    from smsanalytics.provider.simulator import World, send
+
+    world = World.make(messages, seed=seed)
+    if truth:
+        world.write_truth(truth)
+    secret = secret_file.read_text("utf-8").strip()
+    answers = send(url, world.posts(secret), progress=sys.stderr.isatty())
+    typer.echo(", ".join(f"{count} answered {status}" for status, count in sorted(answers.items())))
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Keep the store here.  [default: a new directory]", show_default=False)] = None,
+    messages: Annotated[int, typer.Option(min=100, help="How many messages to simulate.")] = 10_000,
+    seed: Seed = 1,
+) -> None:
+    """See it work: collect a fortnight's simulated callbacks, and hold the delivery rates against the truth."""
+    from smsanalytics.demo import run
+
+    raise typer.Exit(0 if run(data, messages=messages, seed=seed) else 1)
+
+
+def main() -> None:
+    """Run the command line."""
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        app()
+    except SmsAnalyticsError as error:
+        typer.echo(f"smsanalytics: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,1 @@
+"""HTTP: requests, answers and limits. Small, and never runs a query."""

@@ -1,0 +1,56 @@
+"""The maintenance process beside the collector: started, restarted, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+
+LAST_PASS_SECONDS = 60.0  #: how long the maintenance may take to publish what was sealed last
+SOONEST_RESTART, LATEST_RESTART = 1.0, 60.0
+
+log = logging.getLogger("smsanalytics.collector")
+
+
+class Child:
+    """
+    A command that is kept running until `stop`; if it ends, it is started again, ever less eagerly.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        pause = SOONEST_RESTART
+        while not self._stopping:
+            started = time.monotonic()
+            self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.DEVNULL)
+            code = await self._process.wait()
+            if self._stopping:
+                return
+            pause = SOONEST_RESTART if time.monotonic() - started > LATEST_RESTART else min(2 * pause, LATEST_RESTART)
+            log.error("the maintenance ended with %d; it is started again in %.0f s", code, pause)
+            await asyncio.sleep(pause)
+
+    async def stop(self) -> None:
+        """Ask the command to finish its work and end; end it if it takes too long."""
+        self._stopping = True
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), LAST_PASS_SECONDS)
+            except TimeoutError:
+                log.error("the maintenance did not end in %.0f s and was killed", LAST_PASS_SECONDS)
+                self._process.kill()
+        self._keeping.cancel()

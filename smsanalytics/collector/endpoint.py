@@ -1,0 +1,140 @@
+"""The hot path: one POST is read, verified, made durable, answered; in this order, and in front of every framework."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+from smsanalytics.collector.commit import GroupCommit
+from smsanalytics.errors import BadSignature, CallbackRefused, JournalError
+from smsanalytics.store.journal import entry
+from smsanalytics.wire import callback
+from smsanalytics.wire.callback import Terms
+
+PATH = "/callback"
+DEFAULT_ACCOUNT = "default"
+
+log = logging.getLogger("smsanalytics.collector")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a caller gets; never a word of what it sent."""
+
+    status: int
+    text: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def send(self, send: Send) -> None:
+        body = self.text.encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *self.headers]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+STORED = Answer(200, "OK")
+UNREADABLE = Answer(400, "not a callback: a field is missing, repeated, or not of the shape the provider sends\n")
+NOT_AUTHENTIC = Answer(403, "not authentic: check that the secret in the handler address is the configured one\n")
+NO_ACCOUNT = Answer(404, "no such account: check the path of the handler address\n")
+NOT_POST = Answer(405, "callbacks are sent by POST\n", ((b"allow", b"POST"),))
+TOO_LARGE = Answer(413, "too large for a callback\n", ((b"connection", b"close"),))
+NOT_STORED = Answer(503, "could not be stored; send it again\n", ((b"retry-after", b"30"),))
+
+
+class CallbackEndpoint:
+    """
+    An ASGI application for ``POST /callback`` and ``POST /callback/<account>``.
+
+    Parameters
+    ----------
+    accounts : mapping of str to Terms
+        What each account demands.
+    events : GroupCommit
+        Where verified callbacks go before they are answered.
+    rejected : GroupCommit
+        Where refused ones go; of a lazy journal, for a refusal must not cost a sync.
+    max_body_bytes : int
+        A larger body is not read to its end.
+    """
+
+    def __init__(
+        self, accounts: Mapping[str, Terms], events: GroupCommit, rejected: GroupCommit, *, max_body_bytes: int
+    ) -> None:
+        self._accounts, self._events, self._rejected = accounts, events, rejected
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        account = scope["path"].removeprefix(PATH).strip("/") or DEFAULT_ACCOUNT
+        if scope["method"] != "POST":
+            return await NOT_POST.send(send)
+        terms = self._accounts.get(account)
+        if terms is None:
+            return await NO_ACCOUNT.send(send)
+        try:
+            body = await self._read(scope, receive)
+        except _TooLarge:
+            return await TOO_LARGE.send(send)
+        if body is None:
+            return None  # the client went away
+        return await (await self._keep(account, terms, body, scope)).send(send)
+
+    async def _keep(self, account: str, terms: Terms, body: bytes, scope: Scope) -> Answer:
+        try:
+            callbacks = callback.read(body, terms)
+        except CallbackRefused as refusal:
+            await self._reject(account, terms, body, scope, refusal.reason)
+            return NOT_AUTHENTIC if isinstance(refusal, BadSignature) else UNREADABLE
+        try:
+            await self._events.append(
+                [
+                    entry(
+                        account=account, kind=one.kind, signed_by=one.signed_by, key=one.key, fields=one.fields, extra=one.extra
+                    )
+                    for one in callbacks
+                ]
+            )
+        except JournalError as error:
+            log.error("answered 503: %s", error)
+            return NOT_STORED
+        return STORED
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        for name, value in scope["headers"]:
+            if name == b"content-length" and int(value) > self._max_body_bytes:
+                raise _TooLarge
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._max_body_bytes:
+                raise _TooLarge
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    async def _reject(self, account: str, terms: Terms, body: bytes, scope: Scope, reason: str) -> None:
+        for secret in terms.secrets.values():
+            body = body.replace(secret, b"***")
+        fields = {
+            "reason": reason,
+            "remote": scope["client"][0] if scope.get("client") else "",
+            "body": base64.b64encode(body).decode("ascii"),
+        }
+        try:
+            await self._rejected.append(
+                [entry(account=account, kind="rejected", signed_by="none", key="", fields=fields, extra={})]
+            )
+        except JournalError as error:
+            log.warning("a refused callback was not kept: %s", error)
+
+
+class _TooLarge(Exception):
+    pass

@@ -1,0 +1,84 @@
+"""
+Every error this package raises on purpose.
+
+SmsAnalyticsError
+├── CallbackRefused        a callback that is not stored as an event
+│   ├── MalformedCallback  its body cannot be read (answered with 400)
+│   ├── MisshapenCallback  a signed field lacks the shape it must have (400)
+│   └── BadSignature       no configured secret made its hash (403)
+├── SettingsError          the configuration is wrong or incomplete
+├── StoreError             the data directory cannot be used as asked
+│   ├── StoreBusy          another process holds the lock
+│   └── JournalError       an event could not be made durable (503)
+├── UnknownName            a word that is not in a known list
+└── MissingColumns         a frame lacks columns that a metric needs
+
+No message quotes a phone number, a text, a hash or a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, Self
+
+
+class SmsAnalyticsError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class CallbackRefused(SmsAnalyticsError, ValueError):
+    """A callback that is not stored as an event; ``reason`` is the word kept in the table ``rejected``."""
+
+    reason: ClassVar[str] = "refused"
+
+
+class MalformedCallback(CallbackRefused):
+    """The body of a callback cannot be read."""
+
+    reason = "malformed"
+
+
+class MisshapenCallback(CallbackRefused):
+    """A field that is signed is absent or lacks the shape it must have."""
+
+    reason = "structure"
+
+
+class BadSignature(CallbackRefused):
+    """No configured secret made the hash of a callback, or none came."""
+
+    reason = "signature"
+
+
+class SettingsError(SmsAnalyticsError, ValueError):
+    """The configuration is wrong or incomplete."""
+
+
+class StoreError(SmsAnalyticsError):
+    """The data directory cannot be used as asked."""
+
+
+class StoreBusy(StoreError):
+    """Another process holds the lock of a journal slot or of the maintenance."""
+
+
+class JournalError(StoreError):
+    """An event could not be made durable; nothing of its batch counts as stored."""
+
+
+class UnknownName(SmsAnalyticsError, ValueError):
+    """A word that is not in a known list."""
+
+    @classmethod
+    def of(cls, what: str, name: object, available: Iterable[object]) -> Self:
+        """Name the word, what it was meant to be, and the words there are."""
+        return cls(f"unknown {what} {name!r}; there are {', '.join(sorted(map(str, available)))}")
+
+
+class MissingColumns(SmsAnalyticsError, ValueError):
+    """A frame lacks columns that a metric needs."""
+
+    @classmethod
+    def of(cls, missing: Iterable[str], available: Iterable[str]) -> Self:
+        """Name what is missing, what there is, and where a complete frame comes from."""
+        return cls(f"need column(s) {sorted(missing)}, have {sorted(available)}; see Store.messages()")

@@ -1,0 +1,50 @@
+"""Wilson score intervals."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+Z95 = 1.959963984540054  #: quantile 0.975 of the standard normal distribution
+
+
+def wilson(count: str, n: str, name: str) -> dict[str, nw.Expr]:
+    """
+    A share with its Wilson 95 % interval [1]_, as columns.
+
+    It stays within 0 and 1 and keeps its promise for small n and for shares near 0 or 1, where the textbook
+    interval ``p ± 1.96·√(p(1-p)/n)`` does not.
+
+    Parameters
+    ----------
+    count, n : str
+        Columns: the successes and the denominator.
+    name : str
+        Of the share.
+
+    Returns
+    -------
+    dict of str to nw.Expr
+        ``<name>``, ``<name>_low``, ``<name>_high``; all three NULL where the denominator is 0.
+
+    References
+    ----------
+    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927) 209-212.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = nw.from_native(pd.DataFrame({"delivered": [8, 0], "submitted": [10, 3]}))
+    >>> frame.with_columns(**wilson("delivered", "submitted", "rate")).to_native().round(3)
+       delivered  submitted  rate  rate_low  rate_high
+    0          8         10   0.8     0.490      0.943
+    1          0          3   0.0     0.000      0.562
+    """
+    size = nw.col(n).cast(nw.Float64)
+    known = nw.when(nw.col(n) > 0)
+    share = nw.col(count) / size
+    middle = share + Z95**2 / (2 * size)
+    half = Z95 * (share * (1 - share) / size + Z95**2 / (4 * size * size)).sqrt()
+    shrink = 1 + Z95**2 / size
+    low = nw.when(nw.col(count) > 0).then((middle - half) / shrink).otherwise(0.0)
+    high = nw.when(nw.col(count) < nw.col(n)).then((middle + half) / shrink).otherwise(1.0)
+    return {name: known.then(share), f"{name}_low": known.then(low), f"{name}_high": known.then(high)}

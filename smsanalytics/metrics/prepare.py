@@ -1,0 +1,143 @@
+"""Stored columns + a moment, a zone and a horizon → the columns that metrics and people use."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import narwhals as nw
+from narwhals.typing import IntoFrameT
+
+from smsanalytics.codes import HLR_TYPE, TEXT_TYPES
+
+HORIZON = timedelta(hours=72)  #: by then nearly every delivery receipt has come; a message still open is stuck
+FIRST_TRANSITION = datetime(2000, 1, 1, tzinfo=UTC)
+
+HANDED_OUT = (
+    "account", "message_id", "phone",
+    "sent_at", "first_status_at", "accepted_at", "delivered_at", "read_at", "clicked_at", "failed_at", "last_status_at",
+    "status", "err", "state", "contradictory", "delivery_seconds",
+    "type", "parts", "cost", "sender", "operator", "mcc", "mnc", "country", "region", "tag",
+)  # fmt: skip
+CALENDAR = ("day", "hour", "weekday", "week", "month")
+
+
+def prepare(
+    messages: IntoFrameT, *, as_of: datetime, tz: str = "UTC", horizon: timedelta = HORIZON
+) -> IntoFrameT:
+    """
+    Derive state, delivery time and local calendar columns of stored messages.
+
+    A message is ``delivered`` if ever reported delivered (``contradictory`` marks those reported failed as well), else
+    ``failed``, else ``unknown`` if its code is not in the table, else ``pending``, or ``stuck`` beyond the horizon.
+
+    Parameters
+    ----------
+    messages : frame of any engine that narwhals reads, one row per message
+        As stored under ``messages/``.
+    as_of : datetime with a zone
+        The moment at which a message is pending or stuck; not the wall clock, so that a figure can be made again.
+    tz : str, default "UTC"
+        Zone of the calendar columns.
+    horizon : timedelta, default 72 hours
+        A message older than this is matured.
+
+    Returns
+    -------
+    frame of the same engine
+        The columns of `HANDED_OUT`, and of the cohort time (``sent_at``, else ``first_status_at``), local in `tz`:
+        ``day``, ``week`` (its Monday), ``month`` (its first day) : midnight, without zone.
+        ``hour`` : of the day. [0..23]
+        ``weekday`` : Monday is 1. [1..7]
+        ``matured`` : whether the message was older than the horizon.
+
+        ``delivery_seconds`` : from ``sent_at``, else from the first open status, to the first report of delivery;
+        missing without either, and when negative. [s]
+
+    Examples
+    --------
+    >>> import smsanalytics as sms
+    >>> from datetime import datetime, UTC
+    >>> store = sms.open_store(example_store)
+    >>> messages = prepare(store.stored_messages(), as_of=datetime(2026, 11, 22, tzinfo=UTC), tz="Europe/Moscow")
+    >>> messages.select("state, day, hour, delivery_seconds").order("hour").df()
+           state        day  hour  delivery_seconds
+    0  delivered 2026-11-21    10                 7
+    1     failed 2026-11-21    23              <NA>
+    """
+    frame = nw.from_native(messages)
+    cohort = nw.coalesce("sent_at", "first_status_at")
+    start = nw.coalesce("sent_at", "opened_at")
+    code = nw.coalesce("delivered_code", "failed_code", "unknown_code", "open_code")
+    status, err = code // 2**16 % 2**8 - 2**7, code % 2**16 - 1
+    known = {name: ~nw.col(f"{name}_code").is_null() for name in ("delivered", "failed", "unknown")}
+    seconds = (nw.col("delivered_at") - start).dt.total_seconds()
+    text_type = nw.col("type").is_null() | nw.col("type").is_in(TEXT_TYPES)
+    local = _local(cohort, tz, as_of)
+    frame = frame.with_columns(
+        matured=cohort <= nw.lit(as_of - horizon),
+        status=nw.when(status > -(2**7)).then(status).cast(nw.Int16),
+        err=nw.when(err >= 0).then(err).cast(nw.Int32),
+        contradictory=known["delivered"] & known["failed"],
+        delivery_seconds=nw.when(seconds >= 0).then(seconds),
+        type=nw.when(nw.col("hlr") & text_type).then(nw.lit(HLR_TYPE)).otherwise(nw.col("type")).cast(nw.Int16),
+        day=local.dt.truncate("1d"),
+        hour=local.dt.hour().cast(nw.Int16),
+        weekday=local.dt.weekday().cast(nw.Int16),
+        month=local.dt.truncate("1mo"),
+    ).with_columns(
+        state=nw.when(known["delivered"])
+        .then(nw.lit("delivered"))
+        .otherwise(
+            nw.when(known["failed"])
+            .then(nw.lit("failed"))
+            .otherwise(
+                nw.when(known["unknown"])
+                .then(nw.lit("unknown"))
+                .otherwise(nw.when(nw.col("matured")).then(nw.lit("stuck")).otherwise(nw.lit("pending")))
+            )
+        ),
+        week=nw.col("day") - nw.lit(timedelta(days=1)) * (nw.col("weekday").cast(nw.Int64) - 1),
+    )
+    return frame.select(*HANDED_OUT, *CALENDAR, "matured").to_native()
+
+
+def _local(at: nw.Expr, tz: str, until: datetime) -> nw.Expr:
+    """Local time without zone: UTC plus the zone's offset at that moment, which is integer arithmetic on any engine."""
+    periods = offsets(ZoneInfo(tz), FIRST_TRANSITION, until + timedelta(days=1))
+    shift = nw.lit(periods[0][1])
+    for since, offset in periods[1:]:
+        shift = nw.when(at >= nw.lit(since)).then(nw.lit(offset)).otherwise(shift)
+    return at.dt.replace_time_zone(None) + shift
+
+
+def offsets(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, timedelta]]:
+    """
+    The zone's offsets from UTC between two moments, each with the moment it began to hold.
+
+    Examples
+    --------
+    >>> for since, offset in offsets(ZoneInfo("Europe/Moscow"), datetime(2011, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)):
+    ...     print(since, offset)
+    2011-01-01 00:00:00+00:00 3:00:00
+    2011-03-26 23:00:00+00:00 4:00:00
+    2014-10-25 22:00:00+00:00 3:00:00
+    """
+
+    def offset_at(moment: datetime) -> timedelta:
+        offset = moment.astimezone(zone).utcoffset()
+        return offset if offset is not None else timedelta(0)
+
+    found = [(start, offset_at(start))]
+    day = timedelta(days=1)
+    moment = start
+    while moment < end:
+        if offset_at(moment + day) != found[-1][1]:
+            before, after = moment, moment + day
+            while after - before > timedelta(seconds=1):
+                middle = before + (after - before) // 2
+                middle = middle.replace(microsecond=0)
+                before, after = (middle, after) if offset_at(middle) == found[-1][1] else (before, middle)
+            found.append((after, offset_at(after)))
+        moment += day
+    return found

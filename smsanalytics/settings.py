@@ -1,0 +1,210 @@
+"""
+The configuration: ``smsanalytics.toml``, the environment, the command line; read once and handed in.
+
+Shortest form, for one account: ``SMSANALYTICS_SECRET`` and ``SMSANALYTICS_DATA``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from smsanalytics.errors import SettingsError
+
+DEFAULT_FILE = Path("smsanalytics.toml")
+DEFAULT_ACCOUNT = "default"
+ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if not ALPHABET.fullmatch(value.get_secret_value()):
+        raise ValueError("a secret is made of letters, digits, minus and underscore, and is not empty")
+    return value
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("no such time zone; an example is Europe/Moscow")
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+
+
+class Account(BaseModel):
+    """
+    One account at the provider.
+
+    Attributes
+    ----------
+    secrets : dict of str to SecretStr
+        Label to secret; several while one is being rotated. The label of the one that matched is kept with each event.
+    secret_file : Path, optional
+        File that holds one more secret, under the label ``file``; for systemd credentials and the like.
+    algorithms : list of "md5", "sha1"
+        Hashes that must all come and match; empty for "whichever of md5 and sha1 came".
+    charset : "windows-1251", "utf-8" or "koi8-r", optional
+        Of the handler address; without it an echoed ``charset`` counts, else windows-1251.
+    zone : str, default "Europe/Moscow"
+        Of times that come as text.
+    inbound_numbers : list of str
+        The account's receiving numbers in digits; an incoming SMS to any other is refused.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    secrets: dict[Label, Secret] = {}
+    secret_file: Path | None = None
+    algorithms: tuple[Literal["md5", "sha1"], ...] = ()
+    charset: Literal["windows-1251", "utf-8", "koi8-r"] | None = None
+    zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
+    inbound_numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{3,15}$")], ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_file(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("secret_file"):
+            try:
+                secret = Path(values["secret_file"]).read_text("utf-8").strip()
+            except OSError:
+                raise ValueError("secret_file cannot be read") from None
+            return values | {"secrets": {**values.get("secrets", {}), "file": secret}}
+        return values
+
+
+class Settings(BaseSettings):
+    """
+    Everything that can be configured.
+
+    Attributes
+    ----------
+    data : Path, default "data"
+        The store.
+    host, port : str and int, default 127.0.0.1:8025
+        The listener for the provider; put TLS in front of it.
+    flush_seconds : float, default 60
+        How long an event waits in the journal before it is published as Parquet. [s]
+    max_body_bytes : int, default 262144
+        A larger body is refused with 413. [bytes]
+    max_waiting : int, default 10000
+        Callbacks that may wait for the disk at once; beyond that the answer is 503.
+    allow_network_journal : bool, default False
+        Accept a network file system for the journal.
+    verify_signatures : bool, default True
+        False accepts callbacks of accounts without a secret, and stores them as ``signed_by = 'none'``.
+    secret, secret_file
+        Short form for the secret of the account ``default``.
+    accounts : dict of str to Account
+        Name to account; the handler address of an account is ``/callback/<name>``, of ``default`` also ``/callback``.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SMSANALYTICS_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8025
+    flush_seconds: Annotated[float, Field(gt=0)] = 60.0
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 2**10
+    max_waiting: Annotated[int, Field(ge=1)] = 10_000
+    allow_network_journal: bool = False
+    verify_signatures: bool = True
+    secret: SecretStr | None = None
+    secret_file: Path | None = None
+    accounts: dict[AccountName, Account] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, values: dict[str, Any]) -> dict[str, Any]:
+        short = {}
+        if values.get("secret"):
+            secret = values["secret"]
+            short["secrets"] = {DEFAULT_ACCOUNT: secret.get_secret_value() if isinstance(secret, SecretStr) else secret}
+        if values.get("secret_file"):
+            short["secret_file"] = values["secret_file"]
+        if not short:
+            return values
+        accounts = dict(values.get("accounts", {}))
+        account = dict(accounts.get(DEFAULT_ACCOUNT, {}))
+        short["secrets"] = {**account.get("secrets", {}), **short.get("secrets", {})}
+        return values | {"accounts": {**accounts, DEFAULT_ACCOUNT: account | short}}
+
+    @property
+    def zones(self) -> dict[str, str]:
+        """Account to the zone of its text times."""
+        return {name: account.zone for name, account in self.accounts.items()}
+
+    def for_serving(self) -> Self:
+        """
+        These settings, if a collector may run with them.
+
+        Raises
+        ------
+        SettingsError
+            If an account has no secret while signatures are to be verified.
+        """
+        if not self.verify_signatures and not self.accounts:
+            return self.model_copy(update={"accounts": {DEFAULT_ACCOUNT: Account()}})
+        if not self.accounts:
+            raise SettingsError(
+                "no secret is set, so no callback could be verified; set SMSANALYTICS_SECRET to the secret in the "
+                "handler address at the provider (…?md5=SECRET), or secret_file in smsanalytics.toml"
+            )
+        for name, account in self.accounts.items():
+            if self.verify_signatures and not account.secrets:
+                raise SettingsError(f"account {name} has no secret; set accounts.{name}.secret_file or .secrets")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(config: Path | None = None, **given: Any) -> Settings:
+    """
+    Read the settings: what is given here wins over the environment, and that over the file.
+
+    Parameters
+    ----------
+    config : Path, optional
+        The file; ``smsanalytics.toml`` in the working directory if there is one.
+    **given
+        Single settings, from the command line; None counts as not given.
+
+    Raises
+    ------
+    SettingsError
+        In one line that names every wrong setting, and never a value.
+    """
+    if config is not None and not config.is_file():
+        raise SettingsError(f"there is no settings file {config}")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=config or DEFAULT_FILE)
+
+    try:
+        return FromFile(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors()]
+        raise SettingsError("; ".join(wrong)) from None
+    except ValueError as error:  # the file is no TOML, or a nested variable no JSON
+        raise SettingsError(f"the settings cannot be read: {type(error).__name__}") from None

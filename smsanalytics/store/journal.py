@@ -1,0 +1,248 @@
+"""
+The journal: an event is durable here before its callback is answered.
+
+A slot directory belongs to one process at a time. One line is one event, one segment one file of lines; a batch of
+lines shares one write and one fdatasync.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from smsanalytics.errors import JournalError, StoreError
+from smsanalytics.store.durable import locked, make_directory, replace, sync_directory, sync_file
+from smsanalytics.store.layout import Layout, SegmentFile
+
+VERSION = 1
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "beegfs"}
+_CHECKSUM = b',"crc":"%08x"}\n'
+_CHECKSUM_LENGTH = len(_CHECKSUM % 0)
+
+
+def entry(
+    *, account: str, kind: str, signed_by: str, key: str, fields: Mapping[str, str], extra: Mapping[str, str]
+) -> bytes:
+    """
+    Encode an event for `Journal.write`, which adds the version, the time of receipt and the checksum.
+
+    Examples
+    --------
+    >>> entry(account="default", kind="status", signed_by="md5", key="2026", fields={"message_id": "1042"}, extra={})
+    b'"account":"default","kind":"status","signed_by":"md5","key":"2026","fields":{"message_id":"1042"},"extra":{}'
+    """
+    event = {"account": account, "kind": kind, "signed_by": signed_by, "key": key, "fields": fields, "extra": extra}
+    return orjson.dumps(event)[1:-1]
+
+
+def line(event: bytes, received_at: int) -> bytes:
+    """Complete an encoded event with `received_at` (microseconds UTC), version and checksum."""
+    content = b'{"v":%d,"received_at":%d,%s' % (VERSION, received_at, event)
+    return content + _CHECKSUM % zlib.crc32(content)
+
+
+def is_whole(text: bytes) -> bool:
+    """Whether a line, its newline included, is one that `line` made and nothing has altered."""
+    content, checksum = text[:-_CHECKSUM_LENGTH], text[-_CHECKSUM_LENGTH:]
+    return bool(content) and checksum == _CHECKSUM % zlib.crc32(content)
+
+
+class Journal:
+    """
+    One writer's journal. Not thread-safe: one thread calls it, or callers take turns.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the data directory.
+    writer : str
+        The slot, such as ``w0``.
+    seconds : float
+        A segment older than this is sealed, so that it can be published.
+    segment_bytes : int
+        And one that is larger.
+    lazy : bool
+        Sync when a segment is sealed instead of at each write: for what was refused anyway.
+    allow_network : bool
+        Accept a network file system, whose fsync may promise less than it says.
+    now : callable
+        Wall clock in nanoseconds since 1970, UTC.
+
+    Raises
+    ------
+    StoreBusy
+        If another process writes this slot.
+    StoreError
+        On a network file system.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        writer: str,
+        *,
+        seconds: float = 60.0,
+        segment_bytes: int = 64 * 2**20,
+        lazy: bool = False,
+        allow_network: bool = False,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.directory = layout.slot(writer)
+        self._seconds, self._segment_bytes, self._lazy, self._now = seconds, segment_bytes, lazy, now
+        self._segment: _Segment | None = None
+        make_directory(self.directory)
+        if not allow_network and (kind := file_system(self.directory)) in NETWORK_FILE_SYSTEMS:
+            raise StoreError(
+                f"{self.directory} lies on a network file system ({kind}), where a sync may promise less than it says; "
+                "choose a local disk, or set allow_network_journal = true"
+            )
+        self._closing = contextlib.ExitStack()
+        self._closing.enter_context(locked(self.directory, f"journal slot {writer}"))
+        recover(self.directory)
+        self._last_number = layout.last_number(writer)
+
+    def write(self, events: Sequence[bytes]) -> None:
+        """
+        Append encoded events; when this returns they are durable (unless the journal is lazy).
+
+        Raises
+        ------
+        JournalError
+            If they are not. None of them counts as stored then.
+        """
+        received_at = self._now() // 1000
+        lines = b"".join([line(event, received_at) for event in events])
+        try:
+            segment = self._segment_of((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=received_at)).date())
+            segment.append(lines, sync=not self._lazy)
+        except OSError as error:
+            raise JournalError(f"the journal could not be written: {os.strerror(error.errno or errno.EIO)}") from None
+
+    def seal_if_due(self) -> None:
+        """Hand the segment over for publishing if it is old or large enough, or broken."""
+        if self._segment is not None and self._segment.is_due(self._seconds, self._segment_bytes):
+            self._seal()
+
+    def close(self) -> None:
+        """Seal what there is, and let go of the slot."""
+        with self._closing:
+            self._seal()
+
+    def _segment_of(self, day: date) -> _Segment:
+        due = self._segment and (self._segment.is_due(self._seconds, self._segment_bytes) or self._segment.date != day)
+        if due:
+            self._seal()
+        if self._segment is None:
+            number = self._last_number + 1
+            replace(self.directory / "counter", b"%d\n" % number)
+            self._last_number = number
+            self._segment = _Segment(self.directory, SegmentFile(number, day, "open"))
+            sync_directory(self.directory)
+        return self._segment
+
+    def _seal(self) -> None:
+        if self._segment is not None:
+            self._segment.seal(sync=self._lazy)
+            self._segment = None
+
+
+class _Segment:
+    """The segment being written."""
+
+    def __init__(self, directory: Path, file: SegmentFile) -> None:
+        self.date = file.date
+        self._path = directory / file.name
+        self._sealed = directory / SegmentFile(file.seq, file.date, "sealed").name
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._size = 0
+        self._broken = False
+        self._opened = time.monotonic()
+
+    def is_due(self, seconds: float, segment_bytes: int) -> bool:
+        return self._broken or self._size >= segment_bytes or time.monotonic() - self._opened >= seconds
+
+    def append(self, lines: bytes, *, sync: bool) -> None:
+        try:
+            if os.write(self._descriptor, lines) != len(lines):
+                raise OSError(errno.ENOSPC, "short write")
+        except OSError:
+            self._cut_back()
+            raise
+        if sync:
+            try:
+                os.fdatasync(self._descriptor)
+            except OSError:
+                self._broken = True  # what a failed sync left in the cache may look clean: never sync this one again
+                self._cut_back()
+                raise
+        if os.fstat(self._descriptor).st_nlink != 1:
+            self._broken = True
+            raise OSError(errno.ENOENT, "the segment was removed")
+        self._size += len(lines)
+
+    def _cut_back(self) -> None:
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            self._broken = True
+
+    def seal(self, *, sync: bool) -> None:
+        if sync and not self._broken:
+            os.fdatasync(self._descriptor)
+        if not self._path.exists():
+            pass  # removed from under us: nothing that is left could be handed over
+        elif self._size:
+            self._path.rename(self._sealed)
+        else:
+            self._path.unlink()
+        sync_directory(self._path.parent)
+        os.close(self._descriptor)
+
+
+def recover(directory: Path) -> None:
+    """
+    Seal the segments that a writer left behind. The caller holds the lock of the slot.
+
+    A tail without newline is cut: it was never acknowledged. Any other line that is not whole is put into
+    ``quarantine/``, and the lines after it are kept, for an unsynced tail can have holes anywhere.
+    """
+    for path in sorted(directory.glob("*.open")):
+        segment = SegmentFile.parse(path.name)
+        if segment is None:
+            continue
+        content = path.read_bytes()
+        lines = [text + b"\n" for text in content.split(b"\n")[:-1]]
+        whole = [text for text in lines if is_whole(text)]
+        if bad := [text for text in lines if not is_whole(text)]:
+            make_directory(directory / "quarantine")
+            replace(directory / "quarantine" / f"{segment.seq:010}.lines", b"".join(bad))
+        if not whole:
+            path.unlink()
+        else:
+            if len(content) != sum(map(len, whole)):
+                replace(path, b"".join(whole))
+            sync_file(path)
+            path.rename(directory / SegmentFile(segment.seq, segment.date, "sealed").name)
+        sync_directory(directory)
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system a path lies on, such as ``ext4``; empty where the system does not tell."""
+    mounts = Path("/proc/self/mountinfo")
+    if not mounts.exists():
+        return ""
+    found, longest = "", -1
+    for mount in mounts.read_text("utf-8", "replace").splitlines():
+        left, _, right = mount.partition(" - ")
+        point = left.split()[4].encode().decode("unicode_escape")
+        if path.resolve().is_relative_to(point) and len(point) >= longest:
+            found, longest = right.split()[0], len(point)
+    return found.removeprefix("fuse.")

@@ -1,0 +1,191 @@
+"""
+Where everything lies under the data directory, and what its names mean.
+
+::
+
+    <table>/date=<received, UTC>/<writer>-<first seq>-<last seq>.parquet
+    messages/date=<first seen, UTC>/<generation>.parquet     messages/live.json
+    journal/<slot>/<seq>.<date>.open      being written by the collector
+    journal/<slot>/<seq>.<date>.sealed    waits to be published
+    journal/<slot>/published, counter     the last number published, the last number given
+    journal/<slot>/quarantine/            lines that a recovery could not read
+    tmp/                                  unfinished files; safe to empty while nothing runs
+
+The names are the catalogue: there is no other list of files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Self
+
+from smsanalytics.errors import StoreError
+
+_FILE = re.compile(r"(?P<writer>[a-z][a-z0-9]*)-(?P<first>[0-9]{10})-(?P<last>[0-9]{10})\.parquet")
+_SEGMENT = re.compile(r"(?P<seq>[0-9]{10})\.(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.(?P<state>open|sealed)")
+
+
+@dataclass(frozen=True, order=True)
+class EventFile:
+    """The name of one published file: who wrote it, and which journal segments it holds."""
+
+    writer: str
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, name: str) -> Self | None:
+        """Read a file's name; None for a file that is not ours."""
+        match = _FILE.fullmatch(name)
+        return cls(match["writer"], int(match["first"]), int(match["last"])) if match else None
+
+    @property
+    def name(self) -> str:
+        return f"{self.writer}-{self.first:010}-{self.last:010}.parquet"
+
+
+@dataclass(frozen=True, order=True)
+class SegmentFile:
+    """The name of one journal segment; a segment belongs to exactly one UTC date."""
+
+    seq: int
+    date: date
+    state: str
+
+    @classmethod
+    def parse(cls, name: str) -> Self | None:
+        """Read a segment's name; None for a file that is none."""
+        match = _SEGMENT.fullmatch(name)
+        return cls(int(match["seq"]), date.fromisoformat(match["date"]), match["state"]) if match else None
+
+    @property
+    def name(self) -> str:
+        return f"{self.seq:010}.{self.date}.{self.state}"
+
+
+def live(files: Iterable[EventFile]) -> list[EventFile]:
+    """
+    Tell which files of one table and date count.
+
+    A file whose range lies within another's of the same writer is superseded: the wider one holds its events.
+
+    Parameters
+    ----------
+    files : iterable of EventFile
+        Of one table and date.
+
+    Returns
+    -------
+    list of EventFile
+        Sorted; every segment number of a writer at most once.
+
+    Raises
+    ------
+    StoreError
+        If two ranges overlap and neither holds the other: then events would be counted twice.
+
+    Examples
+    --------
+    >>> [file.name for file in live([EventFile("w0", 1, 1), EventFile("w0", 2, 2), EventFile("w0", 1, 2)])]
+    ['w0-0000000001-0000000002.parquet']
+    """
+    kept: list[EventFile] = []
+    for file in sorted(set(files), key=lambda file: (file.writer, file.first, -file.last)):
+        before = kept[-1] if kept and kept[-1].writer == file.writer else None
+        if before is None or file.first > before.last:
+            kept.append(file)
+        elif file.last > before.last:
+            raise StoreError(f"files {before.name} and {file.name} overlap; move one of them out of the store")
+    return kept
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one data directory."""
+
+    data: Path
+
+    @property
+    def tmp(self) -> Path:
+        return self.data / "tmp"
+
+    @property
+    def messages(self) -> Path:
+        return self.data / "messages"
+
+    @property
+    def live_messages(self) -> Path:
+        return self.messages / "live.json"
+
+    def slot(self, writer: str) -> Path:
+        return self.data / "journal" / writer
+
+    def slots(self) -> list[str]:
+        """Every writer that ever kept a journal here."""
+        journal = self.data / "journal"
+        return sorted(path.name for path in journal.iterdir() if path.is_dir()) if journal.is_dir() else []
+
+    def event_file(self, table: str, day: date, file: EventFile) -> Path:
+        return self.data / table / f"date={day}" / file.name
+
+    def message_file(self, day: date, generation: int) -> Path:
+        return self.messages / f"date={day}" / f"{generation:010}.parquet"
+
+    def event_files(self, table: str) -> dict[date, list[EventFile]]:
+        """All files of a table by date, superseded ones among them."""
+        found: dict[date, list[EventFile]] = {}
+        for partition in sorted((self.data / table).glob("date=*")):
+            files = [file for path in partition.iterdir() if (file := EventFile.parse(path.name))]
+            found[date.fromisoformat(partition.name.removeprefix("date="))] = files
+        return found
+
+    def live_files(self, table: str, *, published: dict[str, int] | None = None) -> list[Path]:
+        """
+        The exact list of files that hold a table, each event once.
+
+        `published` limits it to segments up to a number for each writer; a writer without a number is left out.
+        """
+        paths = []
+        for day, files in self.event_files(table).items():
+            if published is not None:
+                files = [file for file in files if file.last <= published.get(file.writer, 0)]
+            paths += [self.event_file(table, day, file) for file in live(files)]
+        return paths
+
+    def segments(self, writer: str) -> list[SegmentFile]:
+        """The journal segments of a writer, in order."""
+        return sorted(s for path in self.slot(writer).iterdir() if (s := SegmentFile.parse(path.name)))
+
+    def last_number(self, writer: str) -> int:
+        """The greatest segment number that any name or the counter of a writer tells of; 0 for a new one."""
+        numbers = [segment.seq for segment in self.segments(writer)]
+        for table in self.data.iterdir():
+            numbers += [
+                file.last
+                for path in table.glob(f"date=*/{writer}-*.parquet")
+                if (file := EventFile.parse(path.name)) is not None
+            ]
+        return max([*numbers, read_number(self.slot(writer) / "counter"), read_number(self.slot(writer) / "published")])
+
+    def published(self, writer: str) -> int:
+        """
+        Up to which segment everything of a writer is published, empty tables included.
+
+        When the file that says so was lost, it is what lies below the oldest segment still in the journal: a segment
+        leaves the journal only after it was published.
+        """
+        path = self.slot(writer) / "published"
+        if path.exists():
+            return read_number(path)
+        segments = self.segments(writer)
+        return segments[0].seq - 1 if segments else self.last_number(writer)
+
+
+def read_number(path: Path) -> int:
+    """The number a small file holds; 0 where there is none."""
+    text = path.read_text("ascii").strip() if path.exists() else ""
+    return int(text) if text.isdigit() else 0

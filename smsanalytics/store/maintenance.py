@@ -1,0 +1,152 @@
+"""One pass over the store: seal what was left over, publish, fold, sweep."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date
+from pathlib import Path
+
+import duckdb
+
+from smsanalytics.errors import StoreBusy
+from smsanalytics.store import durable, journal
+from smsanalytics.store.flush import Flushed, flush, write
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.schema import SORTED_BY
+from smsanalytics.store.tables import Live, Tables, connect
+
+GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may still open it
+
+log = logging.getLogger("smsanalytics.maintenance")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass did."""
+
+    flushed: list[Flushed]
+    folded: bool
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows published, by table."""
+        tables = {table for one in self.flushed for table in one.rows}
+        return {table: sum(one.rows.get(table, 0) for one in self.flushed) for table in sorted(tables)}
+
+    @property
+    def unreadable(self) -> int:
+        """Lines that could not be read and went to ``rejected``."""
+        return sum(one.unreadable for one in self.flushed)
+
+
+class Maintenance:
+    """
+    The one process that publishes and folds; hold it with ``with``.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the data directory.
+    zones : mapping of str to str
+        Account to the zone of its text times.
+
+    Raises
+    ------
+    StoreBusy
+        If another maintenance works on this store.
+    """
+
+    def __init__(self, layout: Layout, zones: Mapping[str, str]) -> None:
+        self._layout, self._zones = layout, zones
+        self._closing = contextlib.ExitStack()
+
+    def __enter__(self) -> Maintenance:
+        durable.make_directory(self._layout.tmp)
+        with contextlib.ExitStack() as closing:
+            closing.enter_context(durable.locked(self._layout.data, "maintenance of this store"))
+            for left_over in self._layout.tmp.iterdir():
+                if left_over.is_file():
+                    left_over.unlink()
+            self._connection = closing.enter_context(connect(self._layout))
+            self._closing = closing.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def run(self) -> Pass:
+        """Do everything there is to do."""
+        flushed: list[Flushed] = []
+        for writer in self._layout.slots():
+            self._adopt(writer)
+            for one in flush(self._connection, self._layout, writer, self._zones):
+                rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
+                log.info("published segment %s-%d: %s", one.writer, one.seq, rows or "nothing")
+                if one.unreadable:
+                    log.error("%d lines of it could not be read; they are in the table rejected", one.unreadable)
+                flushed.append(one)
+        folded = fold(self._connection, self._layout)
+        sweep(self._layout)
+        return Pass(flushed, folded)
+
+    def _adopt(self, writer: str) -> None:
+        """Seal what a dead collector left open; a living one holds its lock and does so itself."""
+        slot = self._layout.slot(writer)
+        with contextlib.suppress(StoreBusy), durable.locked(slot, f"journal slot {writer}"):
+            journal.recover(slot)
+
+
+def fold(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
+    """
+    Bring ``messages`` up to everything published; tell whether there was anything new.
+
+    All dates are written anew under new names, and replacing ``live.json`` commits them: a reader sees a fold whole
+    or not at all, and a crash only repeats it.
+    """
+    live = Live.read(layout)
+    published = {writer: layout.published(writer) for writer in layout.slots()}
+    news = any(
+        published.get(file.writer, 0) >= file.last > live.folded.get(file.writer, 0)
+        for files in layout.event_files("statuses").values()
+        for file in files
+    )
+    if not news:
+        return False
+    tables = Tables(layout, connection)
+    events = tables.events("statuses", published=published)
+    connection.execute("DROP TABLE IF EXISTS folding")
+    tables.folded(events).create("folding")
+    [(newest,)] = events.max("received_at").fetchall()
+    generation = 1 + max(
+        [int(path.stem) for path in layout.messages.glob("date=*/*.parquet")], default=max(live.generations.values(), default=0)
+    )
+    dates = connection.execute("SELECT DISTINCT first_seen_at::DATE FROM folding ORDER BY ALL").fetchall()
+    for (day,) in dates:
+        query = f"FROM folding WHERE first_seen_at::DATE = DATE '{day}' ORDER BY {SORTED_BY['messages']}"
+        write(connection, query, layout.tmp / "messages", layout.message_file(day, generation))
+    connection.execute("DROP TABLE folding")
+    as_of = newest.astimezone(UTC) if newest else None
+    durable.make_directory(layout.messages)
+    durable.replace(layout.live_messages, Live({day: generation for (day,) in dates}, published, as_of).encoded())
+    log.info("folded up to %s", ", ".join(f"{writer}-{seq}" for writer, seq in published.items()))
+    return True
+
+
+def sweep(layout: Layout, *, now: float | None = None) -> list[Path]:
+    """Delete message files that stopped counting so long ago that no reader can still be about to open them."""
+    generations = Live.read(layout).generations
+    old = (time.time() if now is None else now) - GRACE_SECONDS
+    swept = []
+    for partition in layout.messages.glob("date=*"):
+        counting = generations.get(date.fromisoformat(partition.name.removeprefix("date=")))
+        files = sorted(partition.glob("*.parquet"))
+        for path, successor in itertools.zip_longest(files, files[1:], fillvalue=layout.live_messages):
+            if int(path.stem) != counting and successor.stat().st_mtime < old:
+                path.unlink()
+                swept.append(path)
+    return swept

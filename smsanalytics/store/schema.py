@@ -1,0 +1,276 @@
+"""
+The columns of every table: their types, and the SQL that makes them from the texts of the journal.
+
+No content can stop a flush: a value that does not convert becomes NULL, and its text goes to ``extra``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from smsanalytics.codes import HLR_TYPE
+
+VERSION = 1  #: of the Parquet files; written into each as the key `smsanalytics`
+
+PLAUSIBLE = "BETWEEN received_at - INTERVAL 30 DAY AND received_at + INTERVAL 1 HOUR"
+STALE = "INTERVAL 15 MINUTE"
+HLR_FIELDS = ("imsi", "msc", "cn", "net", "rcn", "rnet")
+NO_STATUS = -128  #: stands for a status that is no code at all where codes are packed; -128 itself is none of the provider's
+
+TABLE_OF_KIND = {"status": "statuses", "incoming": "incoming", "confirmation": "confirmations", "rejected": "rejected"}
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "statuses": {
+        "account": "VARCHAR",
+        "message_id": "BIGINT",
+        "phone": "VARCHAR",
+        "status": "SMALLINT",
+        "err": "INTEGER",
+        "status_at": "TIMESTAMPTZ",
+        "received_at": "TIMESTAMPTZ",
+        "time_source": "VARCHAR",
+        "type": "SMALLINT",
+        "parts": "INTEGER",
+        "cost": "DECIMAL(12,4)",
+        "sender": "VARCHAR",
+        "operator": "VARCHAR",
+        "mcc": "VARCHAR",
+        "mnc": "VARCHAR",
+        "country": "VARCHAR",
+        "region": "VARCHAR",
+        "flag": "INTEGER",
+        "signed_by": "VARCHAR",
+        "key": "VARCHAR",
+        "copies": "INTEGER",
+        "extra": "MAP(VARCHAR, VARCHAR)",
+    },
+    "incoming": {
+        "account": "VARCHAR",
+        "incoming_id": "BIGINT",
+        "phone": "VARCHAR",
+        "to_number": "VARCHAR",
+        "text": "VARCHAR",
+        "sent_at": "TIMESTAMPTZ",
+        "received_at": "TIMESTAMPTZ",
+        "signed_by": "VARCHAR",
+        "key": "VARCHAR",
+        "copies": "INTEGER",
+        "extra": "MAP(VARCHAR, VARCHAR)",
+    },
+    "confirmations": {
+        "account": "VARCHAR",
+        "phone": "VARCHAR",
+        "called_at": "TIMESTAMPTZ",
+        "received_at": "TIMESTAMPTZ",
+        "stale": "BOOLEAN",
+        "signed_by": "VARCHAR",
+        "key": "VARCHAR",
+        "copies": "INTEGER",
+        "extra": "MAP(VARCHAR, VARCHAR)",
+    },
+    "rejected": {
+        "account": "VARCHAR",
+        "received_at": "TIMESTAMPTZ",
+        "reason": "VARCHAR",
+        "remote": "VARCHAR",
+        "body": "BLOB",
+    },
+}
+EVENT_TABLES = tuple(COLUMNS)
+
+MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of these by metrics/prepare.py
+    "account": "VARCHAR",
+    "message_id": "BIGINT",
+    "phone": "VARCHAR",
+    "first_seen_at": "TIMESTAMPTZ",
+    "sent_at": "TIMESTAMPTZ",
+    "first_status_at": "TIMESTAMPTZ",
+    "last_status_at": "TIMESTAMPTZ",
+    "opened_at": "TIMESTAMPTZ",
+    "accepted_at": "TIMESTAMPTZ",
+    "delivered_at": "TIMESTAMPTZ",
+    "read_at": "TIMESTAMPTZ",
+    "clicked_at": "TIMESTAMPTZ",
+    "failed_at": "TIMESTAMPTZ",
+    "delivered_code": "BIGINT",
+    "failed_code": "BIGINT",
+    "unknown_code": "BIGINT",
+    "open_code": "BIGINT",
+    "hlr": "BOOLEAN",
+    "terms_at": "BIGINT",
+    "type": "SMALLINT",
+    "parts": "INTEGER",
+    "cost": "DECIMAL(12,4)",
+    "sender": "VARCHAR",
+    "network_at": "BIGINT",
+    "mcc": "VARCHAR",
+    "mnc": "VARCHAR",
+    "operator": "VARCHAR",
+    "country": "VARCHAR",
+    "region": "VARCHAR",
+    "tag": "VARCHAR",
+}
+
+SORTED_BY = {
+    "statuses": "message_id, phone, status_at, received_at",
+    "incoming": "phone, received_at",
+    "confirmations": "phone, received_at",
+    "rejected": "received_at",
+    "messages": "message_id, phone, account",
+}
+
+JOURNAL = {
+    "v": "INTEGER",
+    "received_at": "BIGINT",
+    "account": "VARCHAR",
+    "kind": "VARCHAR",
+    "signed_by": "VARCHAR",
+    "key": "VARCHAR",
+    "fields": "MAP(VARCHAR, VARCHAR)",
+    "extra": "MAP(VARCHAR, VARCHAR)",
+    "crc": "VARCHAR",
+}
+
+PHONE = "CASE WHEN contains(fields['phone'], '@') THEN lower(fields['phone']) ELSE regexp_replace(fields['phone'], '[^0-9]', '', 'g') END"
+
+
+def typed(table: str, source: str, zones: Mapping[str, str]) -> str:
+    """
+    The query that makes rows of a table from journal lines of its kind.
+
+    Parameters
+    ----------
+    table : str
+        One of `EVENT_TABLES`.
+    source : str
+        A relation with the columns of `JOURNAL`.
+    zones : mapping of str to str
+        Account to the zone of its text times.
+    """
+    return {"statuses": _statuses, "incoming": _incoming, "confirmations": _confirmations, "rejected": _rejected}[table](
+        f"SELECT * REPLACE (make_timestamptz(received_at) AS received_at), {_zone(zones)} AS zone FROM {source}"
+    )
+
+
+def _statuses(lines: str) -> str:
+    return f"""
+        WITH lines AS ({lines}), times AS (
+            SELECT *, {_unix("status_at")} AS ts_at, {_local("status_time")} AS time_at FROM lines
+        ), typed AS (
+            SELECT account, TRY_CAST(fields['message_id'] AS BIGINT) AS message_id, {PHONE} AS phone,
+                {_integer("status", "SMALLINT", NO_STATUS + 1, 127)} AS status,
+                {_integer("err", "INTEGER", 0, 65534)} AS err,
+                CASE WHEN ts_at {PLAUSIBLE} THEN 'ts' WHEN time_at {PLAUSIBLE} THEN 'time' ELSE 'received' END AS time_source,
+                CASE time_source WHEN 'ts' THEN ts_at WHEN 'time' THEN time_at ELSE received_at END AS status_at,
+                {_integer("type", "SMALLINT", 0, 32767)} AS type,
+                {_integer("parts", "INTEGER", 0, 2**31 - 1)} AS parts,
+                {_money("cost")} AS cost,
+                fields['sender'] AS sender, fields['operator'] AS operator, fields['mcc'] AS mcc, fields['mnc'] AS mnc,
+                fields['country'] AS country, fields['region'] AS region,
+                {_integer("flag", "INTEGER", 0, 2**31 - 1)} AS flag,
+                list_has_any(map_keys(extra), {list(HLR_FIELDS)}) OR coalesce(type = {HLR_TYPE}, false) AS hlr,
+                received_at, signed_by, key, fields, extra, time_at
+            FROM times
+        )
+        SELECT account, message_id, phone, status, err, status_at, received_at, time_source, type, parts, cost, sender,
+            operator, mcc, mnc, country, region, flag, hlr, signed_by, key, 1::INTEGER AS copies,
+            {
+        _with_rest(
+            {
+                "phone": "phone IS DISTINCT FROM fields['phone']",
+                "message_id": "message_id IS NULL",
+                "status": "status IS NULL",
+                "err": "err IS NULL",
+                "status_at": "time_source <> 'ts'",
+                "status_time": "time_at IS DISTINCT FROM status_at",
+                "type": "type IS NULL",
+                "parts": "parts IS NULL",
+                "cost": "cost IS NULL",
+                "flag": "flag IS NULL",
+            }
+        )
+    } AS extra
+        FROM typed"""
+
+
+def _incoming(lines: str) -> str:
+    return f"""
+        WITH lines AS ({lines}), typed AS (
+            SELECT account, {_integer("incoming_id", "BIGINT", 0, 2**63 - 1)} AS incoming_id, {PHONE} AS phone,
+                regexp_replace(fields['to_number'], '[^0-9]', '', 'g') AS to_number, fields['text'] AS text,
+                {_unix("sent_at")} AS ts_at, {_local("sent_time")} AS time_at,
+                CASE WHEN ts_at {PLAUSIBLE} THEN ts_at WHEN time_at {PLAUSIBLE} THEN time_at END AS sent_at,
+                received_at, signed_by, key, fields, extra
+            FROM lines
+        )
+        SELECT account, incoming_id, phone, to_number, text, sent_at, received_at, signed_by, key, 1::INTEGER AS copies,
+            {
+        _with_rest(
+            {
+                "phone": "phone IS DISTINCT FROM fields['phone']",
+                "to_number": "to_number IS DISTINCT FROM fields['to_number']",
+                "incoming_id": "incoming_id IS NULL",
+                "sent_at": "ts_at IS DISTINCT FROM sent_at",
+                "sent_time": "time_at IS DISTINCT FROM sent_at",
+            }
+        )
+    } AS extra
+        FROM typed"""
+
+
+def _confirmations(lines: str) -> str:
+    return f"""
+        WITH lines AS ({lines}), typed AS (
+            SELECT account, {PHONE} AS phone, {_unix("called_at")} AS called_at, received_at, signed_by, key, fields, extra
+            FROM lines
+        )
+        SELECT account, phone, called_at, received_at,
+            coalesce(called_at NOT BETWEEN received_at - {STALE} AND received_at + {STALE}, true) AS stale,
+            signed_by, key, 1::INTEGER AS copies,
+            {_with_rest({"phone": "phone IS DISTINCT FROM fields['phone']", "called_at": "called_at IS NULL"})} AS extra
+        FROM typed"""
+
+
+def _rejected(lines: str) -> str:
+    return f"""
+        WITH lines AS ({lines})
+        SELECT account, received_at, fields['reason'] AS reason, fields['remote'] AS remote,
+            TRY(from_base64(fields['body'])) AS body
+        FROM lines"""
+
+
+def _integer(name: str, sql_type: str, low: int, high: int) -> str:
+    text = f"fields['{name}']"
+    fits = f"regexp_full_match({text}, '-?[0-9]{{1,10}}') AND TRY_CAST({text} AS BIGINT) BETWEEN {low} AND {high}"
+    return f"CASE WHEN {fits} THEN TRY_CAST({text} AS {sql_type}) END"
+
+
+def _money(name: str) -> str:
+    text = f"fields['{name}']"
+    return f"CASE WHEN regexp_full_match({text}, '[0-9]{{1,8}}([.][0-9]{{1,4}})?') THEN TRY_CAST({text} AS DECIMAL(12,4)) END"
+
+
+def _unix(name: str) -> str:
+    text = f"fields['{name}']"
+    seconds = f"CASE WHEN regexp_full_match({text}, '[0-9]{{1,10}}') THEN TRY_CAST({text} AS BIGINT) END"
+    return f"TRY(make_timestamptz({seconds} * 1000000))"
+
+
+def _local(name: str) -> str:
+    formats = ["%d.%m.%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+    return f"TRY(timezone(zone, try_strptime(fields['{name}'], {formats})))"
+
+
+def _zone(zones: Mapping[str, str]) -> str:
+    cases = " ".join(f"WHEN '{account}' THEN '{zone}'" for account, zone in zones.items())
+    return f"CASE account {cases} ELSE 'Europe/Moscow' END" if cases else "'Europe/Moscow'"
+
+
+def _with_rest(lost: Mapping[str, str]) -> str:
+    """`extra`, joined by the text of every field that is there while the condition says its column does not hold it."""
+    some = " OR ".join(f"(fields['{name}'] IS NOT NULL AND ({condition}))" for name, condition in lost.items())
+    entries = ", ".join(
+        f"{{'k': '{name}', 'v': CASE WHEN {condition} THEN fields['{name}'] END}}" for name, condition in lost.items()
+    )
+    rest = f"map_from_entries(list_filter([{entries}], lambda entry: entry.v IS NOT NULL))"
+    return f"CASE WHEN {some} THEN map_concat(extra, {rest}) ELSE extra END"

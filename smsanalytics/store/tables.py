@@ -1,0 +1,116 @@
+"""The tables as DuckDB relations, each event once, whether or not there is a file yet."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import narwhals as nw
+import orjson
+
+from smsanalytics.store import rollup
+from smsanalytics.store.flush import quoted
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.schema import COLUMNS, MESSAGES
+
+HIDDEN = {"statuses": {"hlr": "BOOLEAN"}}  #: stored for the fold, not handed out
+
+
+def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """
+    Open a DuckDB that reads and writes files only, in UTC, within a memory limit.
+
+    It spills into the data directory, or, where that may not be written, into the system's directory for such files.
+    """
+    spill = layout.tmp if os.access(layout.tmp, os.W_OK) else Path(tempfile.gettempdir()) / f"smsanalytics-{os.getuid()}"
+    settings: dict[str, Any] = {
+        "memory_limit": memory,
+        "temp_directory": str(spill / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if threads:
+        settings["threads"] = threads
+    connection = duckdb.connect(config=settings)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+@dataclass(frozen=True)
+class Live:
+    """
+    What ``messages/live.json`` says: the one commit of a fold.
+
+    Attributes
+    ----------
+    generations : dict of date to int
+        The file that counts, for each date.
+    folded : dict of str to int
+        Up to which segment each writer's events are in it.
+    as_of : datetime or None
+        The newest receipt among them, UTC.
+    """
+
+    generations: dict[date, int]
+    folded: dict[str, int]
+    as_of: datetime | None
+
+    @classmethod
+    def read(cls, layout: Layout) -> Live:
+        if not layout.live_messages.exists():
+            return cls({}, {}, None)
+        said = orjson.loads(layout.live_messages.read_bytes())
+        return cls(
+            {date.fromisoformat(day): generation for day, generation in said["generations"].items()},
+            said["folded"],
+            datetime.fromisoformat(said["as_of"]).astimezone(UTC) if said["as_of"] else None,
+        )
+
+    def encoded(self) -> bytes:
+        return orjson.dumps(
+            {
+                "version": 1,
+                "generations": {str(day): generation for day, generation in sorted(self.generations.items())},
+                "folded": self.folded,
+                "as_of": self.as_of.isoformat(timespec="microseconds") if self.as_of else None,
+            },
+            option=orjson.OPT_INDENT_2,
+        )
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Reads the tables of one data directory on one connection."""
+
+    layout: Layout
+    connection: duckdb.DuckDBPyConnection
+
+    def events(self, table: str, *, published: dict[str, int] | None = None) -> duckdb.DuckDBPyRelation:
+        """All events of a table, or those published up to a segment of each writer."""
+        columns = COLUMNS[table] | HIDDEN.get(table, {})
+        return self._parquet(self.layout.live_files(table, published=published), columns)
+
+    def messages(self, live: Live) -> duckdb.DuckDBPyRelation:
+        """One row per message, as folded."""
+        files = [self.layout.message_file(day, generation) for day, generation in live.generations.items()]
+        return self._parquet(files, MESSAGES)
+
+    def folded(self, events: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        """One row per message, computed from events."""
+        rows = rollup.split(rollup.merge(rollup.rows_of(nw.from_native(events).lazy())))
+        relation: duckdb.DuckDBPyRelation = rows.select(*MESSAGES).to_native()
+        return relation
+
+    def _parquet(self, files: Sequence[Path], columns: dict[str, str]) -> duckdb.DuckDBPyRelation:
+        wanted = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+        if not files:
+            nothing = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+            return self.connection.sql(f"SELECT {nothing} WHERE false")
+        source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
+        return self.connection.sql(f"SELECT {wanted} FROM {source}")

@@ -1,0 +1,109 @@
+"""One POST → its verified callbacks: the one order of reading, telling, shaping, verifying and naming."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from smsanalytics.wire.body import Fields, parse
+from smsanalytics.wire.kind import Kind, check_shape, kind_of
+from smsanalytics.wire.names import rename
+from smsanalytics.wire.signature import CONTROL, verify
+
+CHARSETS = {"windows-1251": "cp1251", "utf-8": "utf-8", "koi8-r": "koi8-r"}
+DEFAULT_CHARSET = "windows-1251"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """
+    What an account demands of a callback.
+
+    Attributes
+    ----------
+    secrets : mapping of str to bytes
+        Label to secret. Empty: callbacks are accepted unverified, and say so in ``signed_by``.
+    algorithms : tuple of str
+        Hashes that must all come and match; empty for "whichever of md5 and sha1 came".
+    charset : str or None
+        ``windows-1251``, ``utf-8`` or ``koi8-r``; None to believe an echoed ``charset``, else windows-1251.
+    inbound_numbers : frozenset of bytes
+        The account's receiving numbers in digits.
+    """
+
+    secrets: Mapping[str, bytes] = field(repr=False)
+    algorithms: tuple[str, ...] = ()
+    charset: str | None = None
+    inbound_numbers: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True)
+class Callback:
+    """
+    One verified event.
+
+    Attributes
+    ----------
+    kind : Kind
+        What it is.
+    signed_by, key : str
+        The algorithms that matched and the label of the secret that made them; ``none`` and empty when unverified.
+    fields : dict of str to str
+        Texts under our column names.
+    extra : dict of str to str
+        Texts of fields without a column, under the provider's names.
+    """
+
+    kind: Kind
+    signed_by: str
+    key: str
+    fields: dict[str, str] = field(repr=False)
+    extra: dict[str, str] = field(repr=False)
+
+
+def read(body: bytes, terms: Terms) -> list[Callback]:
+    """
+    Read and verify every event of a body.
+
+    Parameters
+    ----------
+    body : bytes
+        As received.
+    terms : Terms
+        Of the account it was sent to.
+
+    Returns
+    -------
+    list of Callback
+        All of them, or none: one refused event refuses the body.
+
+    Raises
+    ------
+    MalformedCallback, MisshapenCallback, BadSignature
+        See each.
+
+    Examples
+    --------
+    >>> body = b"id=1042&phone=79001234567&status=1&ts=1700000000&md5=529e4edfd6671fb287868a25d8c79696"
+    >>> [callback] = read(body, Terms({"2026": b"s3cret_Key-1"}))
+    >>> callback.kind, callback.signed_by, callback.key
+    (<Kind.STATUS: 'status'>, 'md5', '2026')
+    >>> callback.fields
+    {'message_id': '1042', 'phone': '79001234567', 'status': '1', 'status_at': '1700000000'}
+    """
+    return [_read_event(fields, terms) for fields in parse(body)]
+
+
+def _read_event(fields: Fields, terms: Terms) -> Callback:
+    kind = kind_of(fields)
+    check_shape(kind, fields, inbound_numbers=terms.inbound_numbers)
+    signed_by, key = "none", ""
+    if terms.secrets:
+        signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms)
+    known, extra = rename(kind, fields, charset=_codec(fields, terms), drop=CONTROL)
+    return Callback(kind, signed_by, key, known, extra)
+
+
+def _codec(fields: Fields, terms: Terms) -> str:
+    echoed = fields.get("charset", b"").decode("ascii", "replace").lower()
+    return CHARSETS[terms.charset or (echoed if echoed in CHARSETS else DEFAULT_CHARSET)]
