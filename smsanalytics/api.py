@@ -202,7 +202,8 @@ class Store:
         Returns
         -------
         pandas.DataFrame
-            The columns of `metrics.delivery_rate`; ``attrs``: ``as_of``, ``timezone``, ``denominator``, ``excluded_n``.
+            The columns of `metrics.delivery_rate`; ``attrs``: ``as_of``, ``timezone``, ``period``, ``denominator``,
+            ``excluded_n``.
 
         Raises
         ------
@@ -223,10 +224,11 @@ class Store:
         messages = self.messages(start=start, end=end, tz=tz, as_of=as_of)
         rates = metrics.delivery_rate(messages, by=by, type=type).df()
         zone = _zone(tz or self.tz)
-        facts = {"as_of": _moment(as_of, zone) or self.as_of, "timezone": zone.key}
+        moment = _moment(as_of, zone) or self.as_of
+        facts: dict[str, object] = {"as_of": moment and moment.astimezone(UTC), "timezone": zone.key}
         if rates.empty:
             facts |= {"denominator": metrics.delivery.DENOMINATOR, "excluded_n": messages.shape[0]}
-        return with_attrs(rates, **facts)
+        return with_attrs(rates, facts)
 
     def _events(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.events(table).select(", ".join(COLUMNS[table]))

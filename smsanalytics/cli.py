@@ -15,7 +15,9 @@ import typer
 from smsanalytics.errors import SmsAnalyticsError, StoreError
 from smsanalytics.settings import load
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.split(":")[0])
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.split(":")[0]
+)
 
 Data = Annotated[Path | None, typer.Option(help="The store.  [default: data]", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="Settings file.  [default: smsanalytics.toml]", show_default=False)]
@@ -30,10 +32,15 @@ def smsanalytics() -> None:
 @app.command()
 def serve(
     data: Data = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]", show_default=False)] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.  [default: 8025]", show_default=False)] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port; 0 picks a free one.  [default: 8025]", show_default=False)
+    ] = None,
     flush_seconds: Annotated[
-        float | None, typer.Option(help="How long an event waits before it is Parquet.  [default: 60]", show_default=False)
+        float | None,
+        typer.Option(help="How long an event waits before it is Parquet.  [default: 60]", show_default=False),
     ] = None,
     no_maintain: Annotated[bool, typer.Option("--no-maintain", help="Run `maintain` yourself.")] = False,
     config: Config = None,
@@ -71,8 +78,10 @@ def maintain(
         if not follow:
             rows = ", ".join(f"{count} {table}" for table, count in done.rows.items() if count)
             typer.echo(f"published {rows or 'nothing new'}; messages {'brought' if done.folded else 'were'} up to date")
-        while follow and not stop.is_set():
-            stop.wait(1.0)
+            return
+        stopping = False
+        while not stopping:
+            stopping = stop.wait(1.0)  # what was sealed before the stop was asked for is still published
             if parent is not None and os.getppid() != parent:
                 return
             maintenance.run()
@@ -93,7 +102,9 @@ def files(
 @app.command()
 def simulate(
     url: Annotated[str, typer.Option(help="Handler address of the collector.")],
-    secret_file: Annotated[Path, typer.Option(help="File that holds the secret to sign with.", exists=True, dir_okay=False)],
+    secret_file: Annotated[
+        Path, typer.Option(help="File that holds the secret to sign with.", exists=True, dir_okay=False)
+    ],
     messages: Annotated[int, typer.Option(min=1, help="How many messages the world has.")] = 10_000,
     seed: Seed = 1,
     truth: Annotated[Path | None, typer.Option(help="Write what really happened, as Parquet.")] = None,
@@ -111,7 +122,9 @@ def simulate(
 
 @app.command()
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Keep the store here.  [default: a new directory]", show_default=False)] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep the store here.  [default: a new directory]", show_default=False)
+    ] = None,
     messages: Annotated[int, typer.Option(min=100, help="How many messages to simulate.")] = 10_000,
     seed: Seed = 1,
 ) -> None:

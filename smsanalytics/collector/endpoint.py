@@ -31,7 +31,11 @@ class Answer:
 
     async def send(self, send: Send) -> None:
         body = self.text.encode()
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *self.headers]
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+            *self.headers,
+        ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -92,7 +96,12 @@ class CallbackEndpoint:
             await self._events.append(
                 [
                     entry(
-                        account=account, kind=one.kind, signed_by=one.signed_by, key=one.key, fields=one.fields, extra=one.extra
+                        account=account,
+                        kind=one.kind,
+                        signed_by=one.signed_by,
+                        key=one.key,
+                        fields=one.fields,
+                        extra=one.extra,
                     )
                     for one in callbacks
                 ]

@@ -42,8 +42,9 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
         ``…_low``, ``…_high`` : Wilson 95 % interval of each of these. [0..1]
         ``matured`` : whether every message of the group was older than the horizon.
 
-        ``denominator`` and ``excluded_n`` (messages left out: of another type, or in test mode) are ``attrs`` on
-        pandas, columns elsewhere.
+        Facts about the whole: ``denominator``; ``excluded_n``, messages left out (of another type, or in test mode);
+        where the frame has ``day``, the first and the last. On pandas they are ``attrs`` (the days as ``period``),
+        elsewhere columns (``first_day``, ``last_day``).
 
     Raises
     ------
@@ -70,13 +71,16 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
     >>> rates.attrs
     {'denominator': 'submitted: all messages of the cohort', 'excluded_n': 1}
     """
-    frame = nw.from_native(messages)
-    need(frame, {"state", "type", "err", "matured", *by})
+    frame = need(messages, {"state", "type", "err", "matured", *by})
     inside = counted(type)
     sums = {state: inside & (nw.col("state") == state) for state in STATES}
-    groups = grouped(frame, by, {"submitted": inside, **sums, "excluded_n": ~inside, "_young": inside & ~nw.col("matured")})
+    groups = grouped(
+        frame, by, {"submitted": inside, **sums, "excluded_n": ~inside, "_young": inside & ~nw.col("matured")}
+    )
     rates = (
-        groups.with_columns(excluded_n=nw.col("excluded_n").sum().cast(nw.Int64), _final=nw.col("delivered") + nw.col("failed"))
+        groups.with_columns(
+            excluded_n=nw.col("excluded_n").sum().cast(nw.Int64), _final=nw.col("delivered") + nw.col("failed")
+        )
         .filter(nw.col("submitted") > 0)
         .with_columns(
             **wilson("delivered", "submitted", "delivery_rate"),

@@ -36,8 +36,8 @@ def wilson(count: str, n: str, name: str) -> dict[str, nw.Expr]:
     >>> frame = nw.from_native(pd.DataFrame({"delivered": [8, 0], "submitted": [10, 3]}))
     >>> frame.with_columns(**wilson("delivered", "submitted", "rate")).to_native().round(3)
        delivered  submitted  rate  rate_low  rate_high
-    0          8         10   0.8     0.490      0.943
-    1          0          3   0.0     0.000      0.562
+    0          8         10   0.8      0.49      0.943
+    1          0          3   0.0      0.00      0.561
     """
     size = nw.col(n).cast(nw.Float64)
     known = nw.when(nw.col(n) > 0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import narwhals as nw
 import pandas as pd
@@ -11,6 +11,8 @@ from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import TEST_MODE_ERR, TEXT_TYPES
 from smsanalytics.errors import MissingColumns
+
+FACTS = ("denominator", "excluded_n", "first_day", "last_day")
 
 Types = int | Sequence[int] | None
 
@@ -29,46 +31,53 @@ def counted(types: Types = None) -> nw.Expr:
     return wanted & (nw.col("err").is_null() | (nw.col("err") != TEST_MODE_ERR))
 
 
-def need(frame: Any, columns: set[str]) -> None:
+def need(messages: Any, columns: set[str]) -> Any:
     """
-    Check that a frame has columns.
+    Read a frame of any engine, if it has the columns.
 
     Raises
     ------
     MissingColumns
         Naming those it lacks.
     """
+    frame = nw.from_native(messages)
     names = frame.collect_schema().names()
     if missing := columns - set(names):
         raise MissingColumns.of(missing, names)
+    return frame
 
 
 def grouped(frame: Any, by: Sequence[str], sums: dict[str, nw.Expr]) -> Any:
-    """Sum expressions per group (of one row where `by` is empty), as BIGINT, missing values a group of their own."""
+    """
+    Sum expressions per group (of one row where `by` is empty), as BIGINT, missing values a group of their own.
+
+    Beside them ``first_day`` and ``last_day`` over all groups, where the frame knows days.
+    """
     numbers = frame.with_columns(**{name: expression.cast(nw.Int64) for name, expression in sums.items()})
     totals = [nw.col(name).sum() for name in sums]
-    groups = numbers.group_by(*by).agg(*totals) if by else numbers.select(*totals)
-    return groups.with_columns(nw.col(*sums).cast(nw.Int64))
+    period = [nw.col("day").min().alias("first_day"), nw.col("day").max().alias("last_day")]
+    period = period if "day" in numbers.collect_schema().names() else []
+    groups = numbers.group_by(*by).agg(*totals, *period) if by else numbers.select(*totals, *period)
+    whole = [nw.col("first_day").min(), nw.col("last_day").max()] if period else []
+    return groups.with_columns(nw.col(*sums).cast(nw.Int64), *whole)
 
 
-def handed_out(result: Any, source: IntoFrameT, **facts: str) -> IntoFrameT:
-    """
-    Return a result in its own engine, with the facts about it.
-
-    On pandas they are ``attrs``, and so is ``excluded_n``; on other engines they are columns.
-    """
-    native = nw.maybe_reset_index(result).to_native()
+def handed_out(result: Any, source: IntoFrameT, *, denominator: str) -> IntoFrameT:
+    """Return a result in its own engine; the facts about it are ``attrs`` on pandas, columns elsewhere."""
+    native: Any = nw.maybe_reset_index(result.with_columns(denominator=nw.lit(denominator))).to_native()
     if isinstance(native, pd.DataFrame):
-        source_attrs = source.attrs if isinstance(source, pd.DataFrame) else {}
-        return with_attrs(native, **source_attrs, **facts)  # type: ignore[return-value]
-    columns = {name: nw.lit(value) for name, value in facts.items()}
-    return nw.from_native(native).with_columns(**columns).to_native()  # type: ignore[no-any-return]
+        native = with_attrs(native, source.attrs if isinstance(source, pd.DataFrame) else {})
+    return cast("IntoFrameT", native)
 
 
-def with_attrs(frame: pd.DataFrame, **facts: object) -> pd.DataFrame:
-    """Move facts that are the same in every row of a pandas frame into its ``attrs``, and add others."""
-    constants = [name for name in ("denominator", "excluded_n") if name in frame.columns]
-    found = {name: frame[name].iloc[0] for name in constants if len(frame)}
-    frame = frame.drop(columns=constants)
-    frame.attrs = facts | {name: value.item() if hasattr(value, "item") else value for name, value in found.items()}
+def with_attrs(frame: pd.DataFrame, facts: Mapping[Any, object]) -> pd.DataFrame:
+    """Move the facts that a metric gave as columns into the ``attrs`` of a pandas frame, and add others."""
+    columns = [name for name in FACTS if name in frame.columns]
+    found: dict[Any, Any] = frame[columns].iloc[0].to_dict() if len(frame) else {}
+    if "first_day" in found:
+        found["period"] = (found.pop("first_day"), found.pop("last_day"))
+    if "excluded_n" in found:
+        found["excluded_n"] = int(found["excluded_n"])
+    frame = frame.drop(columns=columns)
+    frame.attrs = {**facts, **found}
     return frame

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import HLR_TYPE, TEXT_TYPES
+from smsanalytics.metrics.population import need
 
 HORIZON = timedelta(hours=72)  #: by then nearly every delivery receipt has come; a message still open is stuck
 FIRST_TRANSITION = datetime(2000, 1, 1, tzinfo=UTC)
@@ -19,12 +21,14 @@ HANDED_OUT = (
     "status", "err", "state", "contradictory", "delivery_seconds",
     "type", "parts", "cost", "sender", "operator", "mcc", "mnc", "country", "region", "tag",
 )  # fmt: skip
+STORED = (
+    *(name for name in HANDED_OUT if name not in ("status", "err", "state", "contradictory", "delivery_seconds")),
+    "opened_at", "delivered_code", "failed_code", "unknown_code", "open_code", "hlr",
+)  # fmt: skip
 CALENDAR = ("day", "hour", "weekday", "week", "month")
 
 
-def prepare(
-    messages: IntoFrameT, *, as_of: datetime, tz: str = "UTC", horizon: timedelta = HORIZON
-) -> IntoFrameT:
+def prepare(messages: IntoFrameT, *, as_of: datetime, tz: str = "UTC", horizon: timedelta = HORIZON) -> IntoFrameT:
     """
     Derive state, delivery time and local calendar columns of stored messages.
 
@@ -54,6 +58,11 @@ def prepare(
         ``delivery_seconds`` : from ``sent_at``, else from the first open status, to the first report of delivery;
         missing without either, and when negative. [s]
 
+    Raises
+    ------
+    MissingColumns
+        If a stored column is absent.
+
     Examples
     --------
     >>> import smsanalytics as sms
@@ -65,7 +74,7 @@ def prepare(
     0  delivered 2026-11-21    10                 7
     1     failed 2026-11-21    23              <NA>
     """
-    frame = nw.from_native(messages)
+    frame = need(messages, set(STORED))
     cohort = nw.coalesce("sent_at", "first_status_at")
     start = nw.coalesce("sent_at", "opened_at")
     code = nw.coalesce("delivered_code", "failed_code", "unknown_code", "open_code")
@@ -99,7 +108,7 @@ def prepare(
         ),
         week=nw.col("day") - nw.lit(timedelta(days=1)) * (nw.col("weekday").cast(nw.Int64) - 1),
     )
-    return frame.select(*HANDED_OUT, *CALENDAR, "matured").to_native()
+    return cast("IntoFrameT", frame.select(*HANDED_OUT, *CALENDAR, "matured").to_native())
 
 
 def _local(at: nw.Expr, tz: str, until: datetime) -> nw.Expr:
@@ -117,7 +126,8 @@ def offsets(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[dateti
 
     Examples
     --------
-    >>> for since, offset in offsets(ZoneInfo("Europe/Moscow"), datetime(2011, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)):
+    >>> start, end = datetime(2011, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    >>> for since, offset in offsets(ZoneInfo("Europe/Moscow"), start, end):
     ...     print(since, offset)
     2011-01-01 00:00:00+00:00 3:00:00
     2011-03-26 23:00:00+00:00 4:00:00

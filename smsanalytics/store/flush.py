@@ -28,7 +28,9 @@ class Flushed:
     unreadable: int
 
 
-def flush(connection: duckdb.DuckDBPyConnection, layout: Layout, writer: str, zones: Mapping[str, str]) -> list[Flushed]:
+def flush(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, writer: str, zones: Mapping[str, str]
+) -> list[Flushed]:
     """
     Publish every sealed segment of a writer, up to the first that is still open.
 
@@ -71,7 +73,9 @@ def _publish(
         rows[table] = _count(connection, f"staged_{table}")
         if rows[table]:
             target = layout.event_file(table, segment.date, EventFile(writer, segment.seq, segment.seq))
-            write(connection, f"FROM staged_{table} ORDER BY {SORTED_BY[table]}", layout.tmp / f"{table}-{writer}", target)
+            write(
+                connection, f"FROM staged_{table} ORDER BY {SORTED_BY[table]}", layout.tmp / f"{table}-{writer}", target
+            )
     return Flushed(writer, segment.seq, rows, len(unreadable))
 
 
@@ -152,7 +156,7 @@ def _stage_what_is_readable(
 
 
 def _received_at(text: bytes, segment: SegmentFile) -> int:
-    """When a line that cannot be read was received, in microseconds; the start of its segment's date if it does not say."""
+    """When a line that cannot be read was received, in microseconds; the start of its date if it does not say."""
     midnight = (segment.date - date(1970, 1, 1)).days * DAY
     match = re.search(rb'"received_at":([0-9]{16}),', text)
     stamped = int(match[1]) if match else 0

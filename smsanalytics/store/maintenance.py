@@ -123,7 +123,8 @@ def fold(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
     tables.folded(events).create("folding")
     [(newest,)] = events.max("received_at").fetchall()
     generation = 1 + max(
-        [int(path.stem) for path in layout.messages.glob("date=*/*.parquet")], default=max(live.generations.values(), default=0)
+        [int(path.stem) for path in layout.messages.glob("date=*/*.parquet")],
+        default=max(live.generations.values(), default=0),
     )
     dates = connection.execute("SELECT DISTINCT first_seen_at::DATE FROM folding ORDER BY ALL").fetchall()
     for (day,) in dates:

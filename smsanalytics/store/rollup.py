@@ -89,7 +89,7 @@ def merge(rows: Frame) -> Frame:
 
 
 def split(rows: Frame) -> Frame:
-    """Give values that travelled together their own columns again, and ``terms_at``, ``network_at`` for the next fold."""
+    """Give values that travelled together their own columns; ``terms_at`` and ``network_at`` serve the next fold."""
     return rows.with_columns(**_apart("terms", TERMS), **_apart("network", NETWORK))
 
 
@@ -98,9 +98,7 @@ def _since_epoch(at: nw.Expr) -> nw.Expr:
 
 
 def _together(names: tuple[str, ...]) -> nw.Expr:
-    texts = [
-        nw.col(name).cast(nw.String).fill_null("").str.replace_all(SEPARATOR, " ", literal=True) for name in names
-    ]
+    texts = [nw.col(name).cast(nw.String).fill_null("").str.replace_all(SEPARATOR, " ", literal=True) for name in names]
     received = _since_epoch(nw.col("received_at")).dt.total_microseconds().cast(nw.String).str.zfill(16)
     some = ~nw.all_horizontal(*(text == "" for text in texts), ignore_nulls=False)
     return nw.when(some).then(nw.concat_str([received, *texts], separator=SEPARATOR))

@@ -15,7 +15,9 @@ VERSION = 1  #: of the Parquet files; written into each as the key `smsanalytics
 PLAUSIBLE = "BETWEEN received_at - INTERVAL 30 DAY AND received_at + INTERVAL 1 HOUR"
 STALE = "INTERVAL 15 MINUTE"
 HLR_FIELDS = ("imsi", "msc", "cn", "net", "rcn", "rnet")
-NO_STATUS = -128  #: stands for a status that is no code at all where codes are packed; -128 itself is none of the provider's
+NO_STATUS = (
+    -128
+)  #: stands for a status that is no code at all where codes are packed; -128 itself is none of the provider's
 
 TABLE_OF_KIND = {"status": "statuses", "incoming": "incoming", "confirmation": "confirmations", "rejected": "rejected"}
 
@@ -131,7 +133,8 @@ JOURNAL = {
     "crc": "VARCHAR",
 }
 
-PHONE = "CASE WHEN contains(fields['phone'], '@') THEN lower(fields['phone']) ELSE regexp_replace(fields['phone'], '[^0-9]', '', 'g') END"
+PHONE = """CASE WHEN contains(fields['phone'], '@') THEN lower(fields['phone'])
+    ELSE regexp_replace(fields['phone'], '[^0-9]', '', 'g') END"""
 
 
 def typed(table: str, source: str, zones: Mapping[str, str]) -> str:
@@ -147,9 +150,9 @@ def typed(table: str, source: str, zones: Mapping[str, str]) -> str:
     zones : mapping of str to str
         Account to the zone of its text times.
     """
-    return {"statuses": _statuses, "incoming": _incoming, "confirmations": _confirmations, "rejected": _rejected}[table](
-        f"SELECT * REPLACE (make_timestamptz(received_at) AS received_at), {_zone(zones)} AS zone FROM {source}"
-    )
+    return {"statuses": _statuses, "incoming": _incoming, "confirmations": _confirmations, "rejected": _rejected}[
+        table
+    ](f"SELECT * REPLACE (make_timestamptz(received_at) AS received_at), {_zone(zones)} AS zone FROM {source}")
 
 
 def _statuses(lines: str) -> str:
@@ -160,7 +163,9 @@ def _statuses(lines: str) -> str:
             SELECT account, TRY_CAST(fields['message_id'] AS BIGINT) AS message_id, {PHONE} AS phone,
                 {_integer("status", "SMALLINT", NO_STATUS + 1, 127)} AS status,
                 {_integer("err", "INTEGER", 0, 65534)} AS err,
-                CASE WHEN ts_at {PLAUSIBLE} THEN 'ts' WHEN time_at {PLAUSIBLE} THEN 'time' ELSE 'received' END AS time_source,
+                CASE WHEN ts_at {PLAUSIBLE} THEN 'ts' WHEN time_at {
+        PLAUSIBLE
+    } THEN 'time' ELSE 'received' END AS time_source,
                 CASE time_source WHEN 'ts' THEN ts_at WHEN 'time' THEN time_at ELSE received_at END AS status_at,
                 {_integer("type", "SMALLINT", 0, 32767)} AS type,
                 {_integer("parts", "INTEGER", 0, 2**31 - 1)} AS parts,
@@ -221,7 +226,8 @@ def _incoming(lines: str) -> str:
 def _confirmations(lines: str) -> str:
     return f"""
         WITH lines AS ({lines}), typed AS (
-            SELECT account, {PHONE} AS phone, {_unix("called_at")} AS called_at, received_at, signed_by, key, fields, extra
+            SELECT account, {PHONE} AS phone, {_unix("called_at")} AS called_at,
+                received_at, signed_by, key, fields, extra
             FROM lines
         )
         SELECT account, phone, called_at, received_at,
@@ -247,7 +253,8 @@ def _integer(name: str, sql_type: str, low: int, high: int) -> str:
 
 def _money(name: str) -> str:
     text = f"fields['{name}']"
-    return f"CASE WHEN regexp_full_match({text}, '[0-9]{{1,8}}([.][0-9]{{1,4}})?') THEN TRY_CAST({text} AS DECIMAL(12,4)) END"
+    fits = f"regexp_full_match({text}, '[0-9]{{1,8}}([.][0-9]{{1,4}})?')"
+    return f"CASE WHEN {fits} THEN TRY_CAST({text} AS DECIMAL(12,4)) END"
 
 
 def _unix(name: str) -> str:

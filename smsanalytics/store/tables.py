@@ -28,7 +28,9 @@ def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) 
 
     It spills into the data directory, or, where that may not be written, into the system's directory for such files.
     """
-    spill = layout.tmp if os.access(layout.tmp, os.W_OK) else Path(tempfile.gettempdir()) / f"smsanalytics-{os.getuid()}"
+    spill = (
+        layout.tmp if os.access(layout.tmp, os.W_OK) else Path(tempfile.gettempdir()) / f"smsanalytics-{os.getuid()}"
+    )
     settings: dict[str, Any] = {
         "memory_limit": memory,
         "temp_directory": str(spill / "spill"),

@@ -56,7 +56,7 @@ def rename(
     fields : mapping of str to bytes
         As received.
     charset : str
-        Of the values. Bytes that are no text in it become U+FFFD, and the value's hex goes to ``raw_<name>`` in `extra`.
+        Of the values. Bytes that are no text in it become U+FFFD; their hex goes to ``raw_<name>`` in `extra`.
     drop : iterable of str
         Names to leave out.
 
@@ -69,8 +69,8 @@ def rename(
 
     Examples
     --------
-    >>> rename(Kind.STATUS, {"id": b"1042", "cnt": b"2", "sender": b"\\xc4\\xee\\xec", "imsi": b"25001"}, charset="cp1251")
-    ({'message_id': '1042', 'parts': '2', 'sender': 'Дом'}, {'imsi': '25001'})
+    >>> rename(Kind.STATUS, {"cnt": b"2", "sender": b"\\xc4\\xee\\xec", "imsi": b"25001"}, charset="cp1251")
+    ({'parts': '2', 'sender': 'Дом'}, {'imsi': '25001'})
     """
     ours_of = _OURS[kind]
     unwanted = {*drop, *_CONTROL_OF_KIND}

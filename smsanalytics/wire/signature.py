@@ -56,6 +56,8 @@ def verify(
     signed = [fields[name] for name in SIGNED[kind]]
     for label, secret in secrets.items():
         text = b":".join([*signed, secret])
-        if all([hmac.compare_digest(DIGESTS[name](text).hexdigest().encode(), fields[name].lower()) for name in demanded]):
+        made = {name: DIGESTS[name](text).hexdigest().encode() for name in demanded}
+        same = [hmac.compare_digest(made[name], fields[name].lower()) for name in demanded]
+        if all(same):
             return "+".join(demanded), label
     raise BadSignature("none of the configured secrets made this hash")

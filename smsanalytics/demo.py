@@ -1,0 +1,180 @@
+"""The demonstration: a real collector, a fortnight of simulated callbacks, and the figures beside the truth."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from smsanalytics import charts
+from smsanalytics.api import Store, open_store
+from smsanalytics.errors import SmsAnalyticsError
+from smsanalytics.metrics.delivery import STATES
+from smsanalytics.provider.simulator import World, send
+from smsanalytics.report.page import Section, render
+
+ZONE = "Europe/Moscow"
+QUESTIONS: tuple[list[str], ...] = (["day"], ["hour"], ["operator"], ["sender"], ["type"], [])
+COUNTS = ["submitted", *STATES]
+START_SECONDS = 20.0
+
+
+def run(data: Path | None, *, messages: int, seed: int) -> bool:
+    """
+    Collect simulated callbacks, compute delivery rates and compare every count with the truth.
+
+    Parameters
+    ----------
+    data : Path or None
+        A new or empty directory for the store; a temporary one by default.
+    messages, seed : int
+        Of the world.
+
+    Returns
+    -------
+    bool
+        Whether every count was true.
+    """
+    console = Console()
+    data = data or Path(tempfile.mkdtemp(prefix="smsanalytics-demo-")) / "data"
+    if data.is_dir() and any(data.iterdir()):
+        raise SmsAnalyticsError(f"{data} is not empty; the demo wants a store of its own")
+    data.mkdir(parents=True, exist_ok=True)
+    world = World.make(messages, seed=seed)
+    secret = secrets.token_urlsafe(24)
+    posts = world.posts(secret)
+    console.print(f"A fortnight of traffic: {messages:,} messages, {len(posts):,} callbacks.")
+
+    log = data.parent / "collector.log"
+    with log.open("w") as lines:
+        command = [
+            sys.executable,
+            "-m",
+            "smsanalytics",
+            "serve",
+            "--data",
+            str(data),
+            "--port",
+            "0",
+            "--flush-seconds",
+            "2",
+        ]
+        environment = os.environ | {"SMSANALYTICS_SECRET": secret}
+        collector = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines, cwd=data.parent)
+        try:
+            url = _address(log, collector)
+            console.print(f"The collector listens on {url}; every 200 means that the event is on the disk.")
+            started = time.monotonic()
+            answers = send(url, posts, progress=console.is_terminal)
+            seconds = time.monotonic() - started
+        finally:
+            collector.send_signal(signal.SIGTERM)
+            ended = collector.wait(90)
+    if ended != 0:
+        raise SmsAnalyticsError(f"the collector ended with {ended}; its log is {log}")
+    said = ", ".join(f"{count:,} × {status}" for status, count in sorted(answers.items()))
+    console.print(f"Answered in {seconds:.1f} s ({len(posts) / seconds:,.0f}/s): {said}. 403 are the forged ones.")
+
+    store = open_store(data, tz=ZONE)
+    differences = compare(store, world)
+    by_operator = store.delivery_rate(["operator"])
+    console.print(_beside_the_truth(by_operator, truth_by(world, ["operator"], store)))
+    page = data.parent / "delivery.html"
+    page.write_text(_page(store), "utf-8")
+    console.print(f"Page:   {page}")
+    console.print(f"Store:  {data}   (plain Parquet; the collector's log is {log.name} beside it)")
+    console.print(
+        "The callbacks were sent within seconds, not when their messages were: "
+        "times of receipt, and so the callback lag, are artificial here."
+    )
+    console.print(
+        f"Try:    python -c \"import smsanalytics as sms; print(sms.open_store({str(data)!r}).delivery_rate(['day']))\""
+    )
+    for difference in differences:
+        console.print(f"[red]differs from the truth: {difference}[/red]")
+    if not differences:
+        console.print(f"All counts by {', '.join(by[0] for by in QUESTIONS if by)} and in all equal the truth.")
+    return not differences
+
+
+def compare(store: Store, world: World) -> list[str]:
+    """Every question whose counts differ from the truth, in words; empty if none does."""
+    differences = []
+    for by in QUESTIONS:
+        found = store.delivery_rate(by)[[*by, *COUNTS]].reset_index(drop=True)
+        true = truth_by(world, by, store)
+        if not found.astype(object).equals(true.astype(object)):
+            differences.append(f"counts by {', '.join(by) or 'nothing'}")
+    return differences
+
+
+def truth_by(world: World, by: list[str], store: Store) -> pd.DataFrame:
+    """The true counts per group, in plain pandas."""
+    truth = world.truth()
+    truth = truth[truth["type"].isin([0, 1, 2, 3]) & ~truth["test_mode"]].copy()
+    local = truth["first_status_at"].dt.tz_convert(ZONE).dt.tz_localize(None)
+    truth["day"], truth["hour"] = local.dt.normalize(), local.dt.hour
+    if store.as_of is None:
+        raise SmsAnalyticsError(f"nothing was collected in {store.path}")
+    old = truth["first_status_at"] <= pd.Timestamp(store.as_of) - store.horizon
+    truth["state"] = truth["outcome"].where(truth["outcome"] != "open", old.map({True: "stuck", False: "pending"}))
+    for state in STATES:
+        truth[state] = (truth["state"] == state).astype("int64")
+    truth["submitted"] = 1
+    if not by:
+        return truth[COUNTS].sum().to_frame().T
+    return truth.groupby(by, sort=True)[COUNTS].sum().reset_index()
+
+
+def _address(log: Path, collector: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and collector.poll() is None:
+        if found := re.search(r"listening on (\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise SmsAnalyticsError(f"the collector did not start; its log is {log}")
+
+
+def _beside_the_truth(found: pd.DataFrame, true: pd.DataFrame) -> Table:
+    table = Table(title="Delivery rate by operator, last fortnight", title_justify="left")
+    for name in ("operator", "submitted", "delivered", "truly", "delivery rate", "95 % interval"):
+        table.add_column(name, justify="left" if name == "operator" else "right")
+    for row, delivered in zip(found.itertuples(), true["delivered"], strict=True):
+        interval = f"{row.delivery_rate_low:.1%} – {row.delivery_rate_high:.1%}"
+        rate = f"{row.delivery_rate:.2%}"
+        table.add_row(str(row.operator), f"{row.submitted:,}", f"{row.delivered:,}", f"{delivered:,}", rate, interval)
+    return table
+
+
+def _page(store: Store) -> str:
+    day, operator = store.delivery_rate(["day"]), store.delivery_rate(["operator"])
+    overall = store.delivery_rate([]).iloc[0]
+    shown = day[["day", *COUNTS]].assign(
+        day=day["day"].dt.strftime("%-d %B"), **{"delivery rate": day["delivery_rate"].map("{:.2%}".format)}
+    )
+    summary = (
+        f"{overall.delivered:,} of {overall.submitted:,} submitted messages were delivered: "
+        f"{overall.delivery_rate:.1%} (95 % interval {overall.delivery_rate_low:.1%} to "
+        f"{overall.delivery_rate_high:.1%}). "
+        f"{day.attrs['excluded_n']:,} other messages (HLR lookups, calls, test mode) are not counted."
+    )
+    sections = [
+        Section(
+            "By day",
+            "Hollow dots are days younger than 72 hours: some of their messages are still pending.",
+            charts.delivery_rate(day),
+        ),
+        Section("By operator", "", charts.delivery_rate(operator)),
+        Section("The counts", "", table=shown),
+    ]
+    return render("Delivery of simulated traffic", sections, summary=summary)

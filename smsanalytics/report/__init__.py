@@ -1,0 +1,1 @@
+"""Figures for people: pages of HTML."""

@@ -1,0 +1,86 @@
+"""A real collector in a process of its own, on a free port of the loopback interface."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SECRET = "s3cret_Key-1"
+START_SECONDS = 30.0
+
+
+class Collector:
+    def __init__(self, data: Path, *options: str, prefix: Sequence[str] = (), **environment: str) -> None:
+        self.data = data
+        data.mkdir(parents=True, exist_ok=True)
+        self.log = data.parent / "collector.log"
+        self._lines = self.log.open("a")
+        start = self.log.stat().st_size
+        command = [*prefix, sys.executable, "-m", "smsanalytics", "serve", "--data", str(data), "--port", "0", *options]
+        self.process = subprocess.Popen(
+            command,
+            env=os.environ | {"SMSANALYTICS_SECRET": SECRET} | environment,
+            cwd=data.parent,
+            stdout=self._lines,
+            stderr=self._lines,
+            start_new_session=True,  # a process group of its own, which can be killed whole
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not (found := re.search(r"listening on (\S+)", self.log.read_text()[start:])):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the collector did not start:\n{self.log.read_text()[start:]}")
+            time.sleep(0.02)
+        self.url = found[1]
+
+    @property
+    def base(self) -> str:
+        return self.url.removesuffix("/callback")
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+
+    def post(self, body: bytes, path: str = "/callback") -> int:
+        link = self.connect()
+        link.request("POST", path, body)
+        status = link.getresponse().status
+        link.close()
+        return status
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self._lines.close()
+        return code
+
+    def kill(self) -> None:
+        """Everything at once, without a word of warning: as a power cut, as far as processes are concerned."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+        self._lines.close()
+
+
+@contextlib.contextmanager
+def serving(data: Path, *options: str, **environment: str) -> Iterator[Collector]:
+    collector = Collector(data, *options, **environment)
+    try:
+        yield collector
+    finally:
+        collector.kill()
+
+
+def maintain(data: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "smsanalytics", "maintain", "--data", str(data)], capture_output=True, text=True, cwd=data.parent
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,266 @@
+"""What the journal holds becomes Parquet, whatever it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smsanalytics.store.journal import Journal, entry, line
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.maintenance import Maintenance
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+STAMP = int(NOON.timestamp()) * 10**6
+
+
+def event(kind="status", extra=None, account="default", **fields):
+    fields = {"message_id": "1", "phone": "79001230001", "status": "1"} | fields if kind == "status" else fields
+    return entry(account=account, kind=kind, signed_by="md5", key="2026", fields=fields, extra=extra or {})
+
+
+def publish(layout, events, zones=None):
+    writer = Journal(layout, "w0", now=lambda: STAMP * 1000)
+    writer.write(events)
+    writer.close()
+    with Maintenance(layout, zones or {}) as maintenance:
+        return maintenance.run()
+
+
+def rows(layout, table):
+    paths = [str(path) for path in layout.live_files(table)]
+    if not paths:
+        return []
+    result = duckdb.connect().execute("SET TimeZone='UTC'; FROM read_parquet(?)", [paths])
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def one(layout, table="statuses"):
+    [row] = rows(layout, table)
+    return row
+
+
+@pytest.fixture
+def layout(tmp_path):
+    return Layout(tmp_path)
+
+
+def test_a_status_becomes_a_typed_row(layout):
+    at = NOON - timedelta(seconds=7)
+    publish(layout, [event(err="013", status_at=str(int(at.timestamp())), type="0", parts="2", cost="6.40", mnc="01", sender="Дом")])
+    row = one(layout)
+    assert row["message_id"] == 1
+    assert (row["status"], row["err"], row["type"], row["parts"], str(row["cost"])) == (1, 13, 0, 2, "6.4000")
+    assert (row["status_at"], row["received_at"], row["time_source"]) == (at, NOON, "ts")
+    assert (row["sender"], row["mnc"], row["extra"], row["copies"]) == ("Дом", "01", {}, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds", "source", "extra"),
+    [
+        pytest.param({}, 0, "received", {}, id="no-time"),
+        pytest.param({"status_at": "0"}, 0, "received", {"status_at": "0"}, id="1970"),
+        pytest.param({"status_at": "9223372036854775807"}, 0, "received", {"status_at": "9223372036854775807"}, id="overflow"),
+        pytest.param({"status_at": "1e9"}, 0, "received", {"status_at": "1e9"}, id="not-decimal"),
+        pytest.param({"status_at": "{noon+3600}"}, 3600, "ts", {}, id="an-hour-ahead"),
+        pytest.param({"status_at": "{noon+3601}"}, 0, "received", {"status_at": "{noon+3601}"}, id="further-ahead"),
+        pytest.param({"status_at": "{noon-2592000}"}, -2592000, "ts", {}, id="thirty-days-ago"),
+        pytest.param({"status_at": "{noon-2592001}"}, 0, "received", {"status_at": "{noon-2592001}"}, id="longer-ago"),
+        pytest.param({"status_time": "22.11.2026 14:59:00"}, -60, "time", {}, id="text-in-the-zone-of-the-account"),
+        pytest.param({"status_time": "2026-11-22 14:59:00"}, -60, "time", {}, id="iso-text"),
+        pytest.param({"status_at": "{noon-60}", "status_time": "22.11.2026 14:59:00"}, -60, "ts", {}, id="both-agree"),
+        pytest.param(
+            {"status_at": "{noon-60}", "status_time": "22.11.2026 17:59:00"}, -60, "ts", {"status_time": "22.11.2026 17:59:00"}, id="both-differ"
+        ),
+        pytest.param({"status_at": "0", "status_time": "22.11.2026 14:59:00"}, -60, "time", {"status_at": "0"}, id="ts-not-believed"),
+        pytest.param({"status_time": "31.02.2026 25:61:00"}, 0, "received", {"status_time": "31.02.2026 25:61:00"}, id="no-such-date"),
+    ],
+)  # fmt: skip
+def test_a_time_is_believed_only_near_its_receipt_and_its_source_is_told(layout, fields, seconds, source, extra):
+    noon = int(NOON.timestamp())
+
+    def filled(texts):
+        return {k: str(noon + int(v[5:-1] or 0)) if v.startswith("{noon") else v for k, v in texts.items()}
+
+    publish(layout, [event(**filled(fields))], {"default": "Europe/Moscow"})
+    row = one(layout)
+    assert (row["status_at"], row["time_source"]) == (NOON + timedelta(seconds=seconds), source)
+    assert row["extra"] == filled(extra)
+
+
+def test_text_times_are_read_in_the_zone_of_their_account(layout):
+    publish(layout, [event(account="kz", status_time="22.11.2026 16:59:00")], {"kz": "Asia/Almaty", "default": "Europe/Moscow"})
+    assert one(layout)["status_at"] == NOON - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("err", "000", 0), ("err", "65534", 65534), ("err", "65535", None), ("err", "-1", None), ("err", "1_0", None), ("err", "0x10", None),
+        ("status", "-128", None), ("status", "127", 127), ("status", "128", None), ("status", "1.5", None), ("status", " 1", None),
+        ("parts", "4294967296", None), ("type", "٣", None), ("type", "1\n", None), ("flag", "40", 40), ("cost", "1e3", None), ("cost", "3,10", None),
+        ("cost", ".5", None), ("cost", "0.30001", None), ("cost", "12345678.1234", "12345678.1234"), ("cost", "NaN", None),
+    ],
+)  # fmt: skip
+def test_what_does_not_convert_stays_as_text_in_extra(layout, name, text, value):
+    publish(layout, [event(**{name: text})])
+    row = one(layout)
+    assert row[name] == value or str(row[name]) == value
+    assert row["extra"] == ({name: text} if value is None else {})
+
+
+@pytest.mark.parametrize(
+    ("phone", "stored", "extra"),
+    [
+        ("79001230001", "79001230001", {}),
+        ("+79001230001", "79001230001", {"phone": "+79001230001"}),
+        ("User@Example.COM", "user@example.com", {"phone": "User@Example.COM"}),
+    ],
+)
+def test_a_phone_is_stored_as_digits_and_an_address_in_lower_case(layout, phone, stored, extra):
+    publish(layout, [event(phone=phone)])
+    row = one(layout)
+    assert (row["phone"], row["extra"]) == (stored, extra)
+
+
+def test_every_kind_has_its_table(layout):
+    noon = str(int(NOON.timestamp()))
+    done = publish(
+        layout,
+        [
+            event(),
+            event("incoming", phone="79001230001", text="", to_number="79001230000", incoming_id="8", sent_at=noon),
+            event("confirmation", phone="79001230001", called_at=noon),
+            event("confirmation", phone="79001230001", called_at=str(int(noon) - 901)),
+            event("rejected", reason="signature", remote="127.0.0.1", body="aWQ9MQ=="),
+        ],
+    )
+    assert done.rows == {"statuses": 1, "incoming": 1, "confirmations": 2, "rejected": 1}
+    incoming = one(layout, "incoming")
+    assert (incoming["text"], incoming["incoming_id"], incoming["to_number"], incoming["sent_at"]) == ("", 8, "79001230000", NOON)
+    assert sorted(row["stale"] for row in rows(layout, "confirmations")) == [False, True]
+    assert (one(layout, "rejected")["reason"], one(layout, "rejected")["body"]) == ("signature", b"id=1")
+
+
+def test_hlr_results_are_known_by_their_type_or_their_fields(layout):
+    publish(layout, [event(message_id="1", type="4"), event(message_id="2", extra={"imsi": "25001"}), event(message_id="3", type="0")])
+    assert {row["message_id"]: row["hlr"] for row in rows(layout, "statuses")} == {1: True, 2: True, 3: False}
+
+
+def test_nothing_is_published_twice_or_left_behind(layout):
+    publish(layout, [event()])
+    assert layout.segments("w0") == []
+    assert layout.published("w0") == 1
+    with Maintenance(layout, {}) as maintenance:
+        assert maintenance.run().flushed == []
+    assert len(rows(layout, "statuses")) == 1
+    assert list(layout.tmp.iterdir()) == []
+
+
+def test_a_crash_after_publishing_publishes_the_same_names_again(layout):
+    writer = Journal(layout, "w0", now=lambda: STAMP * 1000)
+    writer.write([event(message_id=str(number)) for number in range(10)])
+    writer.close()
+    [segment] = [layout.slot("w0") / segment.name for segment in layout.segments("w0")]
+    kept = segment.read_bytes()
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    segment.write_bytes(kept)  # as if the machine had stopped before `published` and the removal reached the disk
+    (layout.slot("w0") / "published").unlink()
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    assert sorted(row["message_id"] for row in rows(layout, "statuses")) == list(range(10))
+
+
+def test_five_restarts_with_an_emptied_journal_lose_nothing(layout):
+    for number in range(5):
+        publish(layout, [event(message_id=str(number))])
+        shutil.rmtree(layout.data / "journal")
+    assert sorted(row["message_id"] for row in rows(layout, "statuses")) == list(range(5))
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    from smsanalytics import open_store
+
+    assert sorted(row[0] for row in open_store(layout.data).messages().select("message_id").fetchall()) == list(range(5))
+
+
+POISON = [
+    pytest.param(b"\n", id="empty-line"),
+    pytest.param(b"not json\n", id="no-json"),
+    pytest.param(b"\xff\xfe\x00\n", id="bytes"),
+    pytest.param(b'{"v":1}\n', id="no-fields"),
+    pytest.param(b"[]\n", id="list"),
+    pytest.param(b"null\n", id="null"),
+    pytest.param(line(event(), STAMP).replace(b'"v":1', b'"v":2'), id="a-later-version"),
+    pytest.param(line(event(), STAMP).replace(b'"kind":"status"', b'"kind":"news"'), id="unknown-kind"),
+    pytest.param(line(event(), 9223372036854775807), id="received-at-overflow"),
+    pytest.param(line(event(), STAMP).replace(b"%d" % STAMP, b'"soon"'), id="received-at-text"),
+    pytest.param(line(event(sender="X"), STAMP).replace(b'"X"', b'"\\ud800"'), id="lone-surrogate"),
+    pytest.param(line(event(sender="X"), STAMP).replace(b'"sender":"X"', b'"phone":"1","phone":"2"'), id="key-twice"),
+    pytest.param(line(event(sender="X"), STAMP).replace(b'"X"', b"{}"), id="object-for-text"),
+    pytest.param(line(event(), STAMP)[:-1] + line(event(), STAMP), id="two-on-one-line"),
+    pytest.param(line(event(message_id="1e9"), STAMP), id="id-1e9"),
+    pytest.param(line(event(sender="a\0b", extra={"x\0": "\0"}), STAMP), id="nul"),
+    pytest.param(line(event(status_at="9223372036854775807"), STAMP), id="ts-overflow"),
+    pytest.param(line(event(extra={"status": "1", "": ""}), STAMP), id="odd-extra-names"),
+    pytest.param(line(event(sender="x" * 300_000), STAMP), id="long-text"),
+]
+
+
+@pytest.mark.parametrize("poison", POISON)
+def test_one_poisonous_line_never_stops_a_flush_nor_its_neighbours(layout, poison):
+    good = [line(event(message_id=str(number)), STAMP) for number in (101, 102, 103)]
+    slot = layout.slot("w0")
+    slot.mkdir(parents=True)
+    (slot / "0000000001.2026-11-22.sealed").write_bytes(good[0] + poison + good[1] + good[2])
+    with Maintenance(layout, {}) as maintenance:
+        done = maintenance.run()
+    stored = rows(layout, "statuses")
+    assert {101, 102, 103} <= {row["message_id"] for row in stored}
+    assert len(stored) + len(rows(layout, "rejected")) == (3 if poison == b"\n" else 4)
+    assert done.unreadable == len(rows(layout, "rejected"))
+    assert all(row["body"] == poison.rstrip(b"\n") for row in rows(layout, "rejected"))
+    assert layout.segments("w0") == []
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
+    ["", "0", "-1", "1e9", "9223372036854775807", "-9223372036854775808", "0x10", "1_000", "NaN", "inf", "1.5", "\0", "\u2028", "31.12.9999 23:59:59"]
+)
+FIELDS = ["message_id", "phone", "status", "err", "status_at", "status_time", "type", "parts", "cost", "sender", "mcc", "flag", "text",
+          "to_number", "incoming_id", "sent_at", "sent_time", "called_at", "reason", "remote", "body"]  # fmt: skip
+events = st.builds(
+    lambda kind, fields, extra: entry(account="default", kind=kind, signed_by="md5", key="k", fields=fields, extra=extra),
+    st.sampled_from(["status", "incoming", "confirmation", "rejected"]),
+    st.dictionaries(st.sampled_from(FIELDS), texts),
+    st.dictionaries(texts, texts, max_size=4),
+)
+garbage = st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b" ") + b"\n") | st.recursive(
+    st.none() | st.integers() | texts, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=6
+).map(lambda value: json.dumps(value).encode() + b"\n")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.booleans(), events, garbage, st.just(STAMP) | st.integers(0, 2**63 - 1)), min_size=1, max_size=6)
+)
+def test_whatever_a_segment_holds_every_line_ends_up_in_some_table(lines):
+    with tempfile.TemporaryDirectory() as directory:
+        layout = Layout(Path(directory))
+        layout.slot("w0").mkdir(parents=True)
+        parts = [line(one, stamp) if ours else bad for ours, one, bad, stamp in lines]
+        neighbour = line(event(message_id="424242"), STAMP)
+        (layout.slot("w0") / "0000000001.2026-11-22.sealed").write_bytes(b"".join([*parts, neighbour]))
+        with Maintenance(layout, {}) as maintenance:
+            maintenance.run()
+        stored = [row for table in ("statuses", "incoming", "confirmations", "rejected") for row in rows(layout, table)]
+        assert len(stored) == len([part for part in parts if part != b"\n"]) + 1
+        assert any(row.get("message_id") == 424242 for row in stored)
+        assert layout.segments("w0") == []

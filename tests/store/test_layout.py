@@ -1,0 +1,79 @@
+from datetime import date
+
+import pytest
+
+from smsanalytics.errors import StoreError
+from smsanalytics.store.layout import EventFile, Layout, SegmentFile, live
+
+
+def files(*ranges):
+    return [EventFile(writer, first, last) for writer, first, last in ranges]
+
+
+@pytest.mark.parametrize(
+    ("there", "counting"),
+    [
+        pytest.param([("w0", 1, 1), ("w0", 2, 2)], [("w0", 1, 1), ("w0", 2, 2)], id="side-by-side"),
+        pytest.param([("w0", 1, 1), ("w0", 2, 2), ("w0", 1, 2)], [("w0", 1, 2)], id="merged"),
+        pytest.param([("w0", 1, 9), ("w0", 1, 3), ("w0", 3, 5)], [("w0", 1, 9)], id="merged-twice"),
+        pytest.param([("w0", 1, 2), ("w1", 2, 3)], [("w0", 1, 2), ("w1", 2, 3)], id="writers-count-for-themselves"),
+        pytest.param([], [], id="nothing"),
+    ],
+)
+def test_a_file_within_another_is_superseded(there, counting):
+    assert live(files(*there)) == files(*counting)
+
+
+def test_a_partial_overlap_is_an_error_that_names_both():
+    with pytest.raises(StoreError, match=r"w0-0000000001-0000000003\.parquet and w0-0000000003-0000000004\.parquet"):
+        live(files(("w0", 1, 3), ("w0", 3, 4)))
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "w0-1-1.parquet", "w0-0000000001-0000000001.parquet.tmp", ".w0-0000000001-0000000001.parquet"])
+def test_a_foreign_file_is_none_of_ours(name):
+    assert EventFile.parse(name) is None
+
+
+def test_names_are_read_back():
+    assert EventFile.parse(EventFile("r0", 3, 14).name) == EventFile("r0", 3, 14)
+    segment = SegmentFile(7, date(2026, 11, 22), "sealed")
+    assert SegmentFile.parse(segment.name) == segment
+    assert SegmentFile.parse("counter") is None
+
+
+def test_the_last_number_survives_whatever_part_of_its_traces_is_lost(tmp_path):
+    layout = Layout(tmp_path)
+    slot = layout.slot("w0")
+    slot.mkdir(parents=True)
+    assert layout.last_number("w0") == 0
+    traces = [slot / "0000000003.2026-11-22.sealed", tmp_path / "statuses/date=2026-11-22/w0-0000000002-0000000005.parquet"]
+    for path in traces:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert layout.last_number("w0") == 5
+    (slot / "counter").write_text("9\n")
+    assert layout.last_number("w0") == 9
+    for path in traces:
+        path.unlink()
+    assert layout.last_number("w0") == 9
+
+
+@pytest.mark.parametrize(
+    ("segments", "tables", "published"),
+    [
+        pytest.param([], [], 0, id="new"),
+        pytest.param([4, 5], [], 3, id="below-the-oldest-segment"),
+        pytest.param([4, 5], [4], 3, id="a-crash-between-publishing-and-saying-so"),
+        pytest.param([], [7], 7, id="journal-emptied"),
+    ],
+)
+def test_a_lost_published_file_is_found_again(tmp_path, segments, tables, published):
+    layout = Layout(tmp_path)
+    layout.slot("w0").mkdir(parents=True)
+    for seq in segments:
+        (layout.slot("w0") / SegmentFile(seq, date(2026, 11, 22), "sealed").name).touch()
+    for seq in tables:
+        path = layout.event_file("statuses", date(2026, 11, 22), EventFile("w0", seq, seq))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert layout.published("w0") == published

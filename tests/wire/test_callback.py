@@ -1,0 +1,61 @@
+import pytest
+from signing import status_body
+
+from smsanalytics.errors import BadSignature, CallbackRefused
+from smsanalytics.wire.callback import Terms, read
+from smsanalytics.wire.kind import Kind
+
+TERMS = Terms({"2026": b"s3cret_Key-1"})
+SENDER = "Доставка"
+
+
+@pytest.mark.parametrize("charset", ["windows-1251", "utf-8", "koi8-r"])
+@pytest.mark.parametrize("where", ["account", "echoed"])
+def test_text_is_decoded_in_the_charset_of_the_account_or_the_echoed_one(charset, where):
+    encoded = "".join(f"%{byte:02X}" for byte in SENDER.encode(charset)).encode()
+    body = status_body(1042) + b"&sender=" + encoded + (b"&charset=" + charset.encode() if where == "echoed" else b"")
+    terms = Terms(TERMS.secrets, charset=charset if where == "account" else None)
+    assert read(body, terms)[0].fields["sender"] == SENDER
+
+
+def test_a_fixed_charset_wins_over_an_echoed_one_for_that_is_not_signed():
+    body = status_body(1042) + b"&charset=koi8-r&sender=%C4%EE%EC"
+    assert read(body, Terms(TERMS.secrets, charset="windows-1251"))[0].fields["sender"] == "Дом"
+
+
+def test_an_unknown_echoed_charset_is_the_default():
+    assert read(status_body(1042) + b"&charset=utf-7&sender=%C4%EE%EC", TERMS)[0].fields["sender"] == "Дом"
+
+
+def test_bytes_that_are_no_text_are_kept_as_hex():
+    callback = read(status_body(1042) + b"&charset=utf-8&sender=%C4%EE%EC", TERMS)[0]
+    assert callback.fields["sender"] == "\ufffd\ufffd\ufffd"
+    assert callback.extra["raw_sender"] == "c4eeec"
+
+
+def test_control_values_are_dropped_and_unknown_fields_kept():
+    callback = read(status_body(1042, order="A-17", crc32="1", waitcallx="y"), TERMS)[0]
+    assert callback.extra == {"order": "A-17", "waitcallx": "y"}
+    assert not {"md5", "crc32"} & {*callback.fields, *callback.extra}
+
+
+def test_of_two_spellings_the_second_stays_in_extra():
+    callback = read(status_body(1042, sender="SHOP", sender_id="OTHER"), TERMS)[0]
+    assert (callback.fields["sender"], callback.extra) == ("SHOP", {"sender_id": "OTHER"})
+
+
+def test_without_secrets_nothing_is_verified_and_the_event_says_so():
+    [callback] = read(b"id=1&phone=79001230001&status=1", Terms({}))
+    assert (callback.kind, callback.signed_by, callback.key) == (Kind.STATUS, "none", "")
+
+
+def test_secret_and_content_stay_out_of_representations():
+    shown = repr(TERMS) + repr(read(status_body(1042), TERMS))
+    assert "s3cret" not in shown
+    assert "79001230001" not in shown
+
+
+def test_every_refusal_has_a_reason():
+    assert {refusal.reason for refusal in CallbackRefused.__subclasses__()} == {"malformed", "structure", "signature"}
+    with pytest.raises(BadSignature):
+        read(status_body(1042, secret="other"), TERMS)

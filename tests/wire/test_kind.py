@@ -1,0 +1,70 @@
+import pytest
+
+from smsanalytics.errors import MisshapenCallback
+from smsanalytics.wire.kind import Kind, check_shape, kind_of
+
+STATUS = {"id": b"1042", "phone": b"79001234567", "status": b"1"}
+INCOMING = {"phone": b"79001234567", "mes": b"text", "to": b"79037654321"}
+CONFIRMATION = {"phone": b"79001234567", "ts": b"1700000000", "waitcall": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        pytest.param(STATUS, Kind.STATUS, id="status"),
+        pytest.param(STATUS | {"status": b"0"}, Kind.STATUS, id="status-0-is-a-status"),
+        pytest.param(INCOMING, Kind.INCOMING, id="incoming"),
+        pytest.param(INCOMING | {"mes": b""}, Kind.INCOMING, id="empty-text-is-incoming"),
+        pytest.param(INCOMING | {"waitcall": b""}, Kind.INCOMING, id="text-before-call"),
+        pytest.param(CONFIRMATION, Kind.CONFIRMATION, id="confirmation"),
+        pytest.param(CONFIRMATION | {"waitcall": b""}, Kind.CONFIRMATION, id="presence-not-truth"),
+        pytest.param({}, Kind.STATUS, id="anything-else-is-a-status"),
+    ],
+)
+def test_the_kind_is_told_by_presence(fields, kind):
+    assert kind_of(fields) is kind
+
+
+def test_text_beside_status_is_refused():
+    with pytest.raises(MisshapenCallback, match="mes and status came together"):
+        kind_of(STATUS | INCOMING)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "numbers"),
+    [
+        pytest.param(Kind.STATUS, STATUS, (), id="status"),
+        pytest.param(Kind.STATUS, STATUS | {"id": b"2147483647", "status": b"-1"}, (), id="largest-id"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"+79001234567"}, (), id="plus"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"user@example.com"}, (), id="address"),
+        pytest.param(Kind.INCOMING, INCOMING | {"mes": b"a:b\n\x00\xff"}, (), id="any-text"),
+        pytest.param(Kind.INCOMING, INCOMING, (b"79037654321",), id="own-number"),
+        pytest.param(Kind.INCOMING, INCOMING | {"to": b"1234"}, (), id="service-number"),
+        pytest.param(Kind.CONFIRMATION, CONFIRMATION, (), id="confirmation"),
+    ],
+)
+def test_what_the_provider_sends_has_its_shape(kind, fields, numbers):
+    check_shape(kind, fields, inbound_numbers=numbers)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "numbers"),
+    [
+        pytest.param(Kind.STATUS, STATUS | {"id": b""}, (), id="id-empty"),
+        pytest.param(Kind.STATUS, STATUS | {"id": b"1e9"}, (), id="id-not-decimal"),
+        pytest.param(Kind.STATUS, STATUS | {"id": b"-5"}, (), id="id-negative"),
+        pytest.param(Kind.STATUS, STATUS | {"id": b"2147483648"}, (), id="id-too-large"),
+        pytest.param(Kind.STATUS, STATUS | {"id": "١".encode()}, (), id="id-other-digits"),
+        pytest.param(Kind.STATUS, STATUS | {"status": b"1\n"}, (), id="status-with-newline"),
+        pytest.param(Kind.STATUS, STATUS | {"status": b"1000"}, (), id="status-too-long"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"1042"}, (), id="phone-too-short"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"a:b@c"}, (), id="colon-in-address"),
+        pytest.param(Kind.STATUS, {k: v for k, v in STATUS.items() if k != "phone"}, (), id="phone-missing"),
+        pytest.param(Kind.INCOMING, INCOMING | {"to": b"1"}, (), id="to-too-short"),
+        pytest.param(Kind.INCOMING, INCOMING, (b"79001230000",), id="somebody-elses-number"),
+        pytest.param(Kind.CONFIRMATION, CONFIRMATION | {"ts": b"1"}, (), id="ts-too-short"),
+    ],
+)
+def test_a_signed_field_of_another_shape_is_refused(kind, fields, numbers):
+    with pytest.raises(MisshapenCallback):
+        check_shape(kind, fields, inbound_numbers=numbers)
