@@ -175,7 +175,8 @@ class Store:
             if bound is not None:
                 limit = f"TIMESTAMPTZ '{bound.astimezone(UTC).isoformat()}'"
                 stored = stored.filter(f"coalesce(sent_at, first_status_at) {compare} {limit}")
-        return metrics.prepare(stored, as_of=moment, tz=zone.key, horizon=self.horizon)
+        oldest = self._tables.oldest(Live.read(self._tables.layout))
+        return metrics.prepare(stored, as_of=moment, tz=zone.key, horizon=self.horizon, since=oldest)
 
     def delivery_rate(
         self,

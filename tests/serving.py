@@ -80,7 +80,10 @@ def serving(data: Path, *options: str, **environment: str) -> Iterator[Collector
 
 def maintain(data: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "smsanalytics", "maintain", "--data", str(data)], capture_output=True, text=True, cwd=data.parent
+        [sys.executable, "-m", "smsanalytics", "maintain", "--data", str(data)],
+        capture_output=True,
+        text=True,
+        cwd=data.parent,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

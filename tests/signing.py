@@ -13,4 +13,6 @@ def status_body(
 ) -> bytes:
     md5 = hashlib.md5(f"{message_id}:{phone}:{status}:{secret}".encode()).hexdigest()
     fields = {"id": str(message_id), "phone": phone, "status": str(status), **more, "md5": md5}
-    return "&".join(f"{name}={quote_from_bytes(value.encode('cp1251', 'replace'))}" for name, value in fields.items()).encode()
+    return "&".join(
+        f"{name}={quote_from_bytes(value.encode('cp1251', 'replace'))}" for name, value in fields.items()
+    ).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -13,7 +14,8 @@ from smsanalytics.codes import HLR_TYPE, TEXT_TYPES
 from smsanalytics.metrics.population import need
 
 HORIZON = timedelta(hours=72)  #: by then nearly every delivery receipt has come; a message still open is stuck
-FIRST_TRANSITION = datetime(2000, 1, 1, tzinfo=UTC)
+SINCE = datetime(2003, 1, 1, tzinfo=UTC)  #: the provider is not older
+NO_STATUS = -128  #: how the roll-up packs a status that is no code at all
 
 HANDED_OUT = (
     "account", "message_id", "phone",
@@ -28,7 +30,14 @@ STORED = (
 CALENDAR = ("day", "hour", "weekday", "week", "month")
 
 
-def prepare(messages: IntoFrameT, *, as_of: datetime, tz: str = "UTC", horizon: timedelta = HORIZON) -> IntoFrameT:
+def prepare(
+    messages: IntoFrameT,
+    *,
+    as_of: datetime,
+    tz: str = "UTC",
+    horizon: timedelta = HORIZON,
+    since: datetime = SINCE,
+) -> IntoFrameT:
     """
     Derive state, delivery time and local calendar columns of stored messages.
 
@@ -45,6 +54,8 @@ def prepare(messages: IntoFrameT, *, as_of: datetime, tz: str = "UTC", horizon: 
         Zone of the calendar columns.
     horizon : timedelta, default 72 hours
         A message older than this is matured.
+    since : datetime with a zone, optional
+        No message is older: spares changes of the zone's offset before.
 
     Returns
     -------
@@ -75,45 +86,52 @@ def prepare(messages: IntoFrameT, *, as_of: datetime, tz: str = "UTC", horizon: 
     1     failed 2026-11-21    23              <NA>
     """
     frame = need(messages, set(STORED))
-    cohort = nw.coalesce("sent_at", "first_status_at")
-    start = nw.coalesce("sent_at", "opened_at")
-    code = nw.coalesce("delivered_code", "failed_code", "unknown_code", "open_code")
-    status, err = code // 2**16 % 2**8 - 2**7, code % 2**16 - 1
     known = {name: ~nw.col(f"{name}_code").is_null() for name in ("delivered", "failed", "unknown")}
-    seconds = (nw.col("delivered_at") - start).dt.total_seconds()
     text_type = nw.col("type").is_null() | nw.col("type").is_in(TEXT_TYPES)
-    local = _local(cohort, tz, as_of)
-    frame = frame.with_columns(
-        matured=cohort <= nw.lit(as_of - horizon),
-        status=nw.when(status > -(2**7)).then(status).cast(nw.Int16),
-        err=nw.when(err >= 0).then(err).cast(nw.Int32),
-        contradictory=known["delivered"] & known["failed"],
-        delivery_seconds=nw.when(seconds >= 0).then(seconds),
-        type=nw.when(nw.col("hlr") & text_type).then(nw.lit(HLR_TYPE)).otherwise(nw.col("type")).cast(nw.Int16),
-        day=local.dt.truncate("1d"),
-        hour=local.dt.hour().cast(nw.Int16),
-        weekday=local.dt.weekday().cast(nw.Int16),
-        month=local.dt.truncate("1mo"),
-    ).with_columns(
-        state=nw.when(known["delivered"])
-        .then(nw.lit("delivered"))
-        .otherwise(
-            nw.when(known["failed"])
-            .then(nw.lit("failed"))
-            .otherwise(
-                nw.when(known["unknown"])
-                .then(nw.lit("unknown"))
-                .otherwise(nw.when(nw.col("matured")).then(nw.lit("stuck")).otherwise(nw.lit("pending")))
-            )
-        ),
-        week=nw.col("day") - nw.lit(timedelta(days=1)) * (nw.col("weekday").cast(nw.Int64) - 1),
-    )
+    code, seconds, local = nw.col("_code"), nw.col("_seconds"), nw.col("_local")
+    frame = (
+        frame.with_columns(
+            _cohort=nw.coalesce("sent_at", "first_status_at"),
+            _code=nw.coalesce("delivered_code", "failed_code", "unknown_code", "open_code"),
+            _seconds=(nw.col("delivered_at") - nw.coalesce("sent_at", "opened_at")).dt.total_seconds(),
+        )
+        .with_columns(
+            _local=_local(nw.col("_cohort"), offsets(ZoneInfo(tz), since, as_of + timedelta(days=1))),
+            matured=nw.col("_cohort") <= nw.lit(as_of - horizon),
+            _status=code // 2**16 % 2**8 - 2**7,
+            _err=code % 2**16 - 1,
+        )
+        .with_columns(
+            state=_first(
+                [(known["delivered"], "delivered"), (known["failed"], "failed"), (known["unknown"], "unknown"),
+                 (nw.col("matured"), "stuck")],
+                otherwise="pending",
+            ),
+            status=nw.when(nw.col("_status") != NO_STATUS).then(nw.col("_status")).cast(nw.Int16),
+            err=nw.when(nw.col("_err") >= 0).then(nw.col("_err")).cast(nw.Int32),
+            contradictory=known["delivered"] & known["failed"],
+            delivery_seconds=nw.when(seconds >= 0).then(seconds),
+            type=nw.when(nw.col("hlr") & text_type).then(nw.lit(HLR_TYPE)).otherwise(nw.col("type")).cast(nw.Int16),
+            day=local.dt.truncate("1d"),
+            hour=local.dt.hour().cast(nw.Int16),
+            weekday=local.dt.weekday().cast(nw.Int16),
+            month=local.dt.truncate("1mo"),
+        )
+        .with_columns(week=nw.col("day") - nw.lit(timedelta(days=1)) * (nw.col("weekday").cast(nw.Int64) - 1))
+    )  # fmt: skip
     return cast("IntoFrameT", frame.select(*HANDED_OUT, *CALENDAR, "matured").to_native())
 
 
-def _local(at: nw.Expr, tz: str, until: datetime) -> nw.Expr:
+def _first(cases: Sequence[tuple[nw.Expr, str]], *, otherwise: str) -> nw.Expr:
+    """The word of the first case that holds."""
+    word = nw.lit(otherwise)
+    for condition, text in reversed(cases):
+        word = nw.when(condition).then(nw.lit(text)).otherwise(word)
+    return word
+
+
+def _local(at: nw.Expr, periods: Sequence[tuple[datetime, timedelta]]) -> nw.Expr:
     """Local time without zone: UTC plus the zone's offset at that moment, which is integer arithmetic on any engine."""
-    periods = offsets(ZoneInfo(tz), FIRST_TRANSITION, until + timedelta(days=1))
     shift = nw.lit(periods[0][1])
     for since, offset in periods[1:]:
         shift = nw.when(at >= nw.lit(since)).then(nw.lit(offset)).otherwise(shift)

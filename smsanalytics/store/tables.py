@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,11 @@ class Tables:
         """One row per message, as folded."""
         files = [self.layout.message_file(day, generation) for day, generation in live.generations.items()]
         return self._parquet(files, MESSAGES)
+
+    def oldest(self, live: Live) -> datetime:
+        """A moment before which no message was sent and no status reported: none is believed that is 30 days late."""
+        first = min(live.generations, default=date(1970, 2, 1))
+        return datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=31)
 
     def folded(self, events: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         """One row per message, computed from events."""

@@ -29,7 +29,9 @@ def test_a_partial_overlap_is_an_error_that_names_both():
         live(files(("w0", 1, 3), ("w0", 3, 4)))
 
 
-@pytest.mark.parametrize("name", ["x.parquet", "w0-1-1.parquet", "w0-0000000001-0000000001.parquet.tmp", ".w0-0000000001-0000000001.parquet"])
+@pytest.mark.parametrize(
+    "name", ["x.parquet", "w0-1-1.parquet", "w0-0000000001-0000000001.parquet.tmp", ".w0-0000000001-0000000001.parquet"]
+)
 def test_a_foreign_file_is_none_of_ours(name):
     assert EventFile.parse(name) is None
 
@@ -46,7 +48,10 @@ def test_the_last_number_survives_whatever_part_of_its_traces_is_lost(tmp_path):
     slot = layout.slot("w0")
     slot.mkdir(parents=True)
     assert layout.last_number("w0") == 0
-    traces = [slot / "0000000003.2026-11-22.sealed", tmp_path / "statuses/date=2026-11-22/w0-0000000002-0000000005.parquet"]
+    traces = [
+        slot / "0000000003.2026-11-22.sealed",
+        tmp_path / "statuses/date=2026-11-22/w0-0000000002-0000000005.parquet",
+    ]
     for path in traces:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

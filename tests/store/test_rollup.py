@@ -1,0 +1,222 @@
+"""The fold agrees with a brute-force model, whatever the order, the segments and the repetitions."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import narwhals as nw
+import oracle
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smsanalytics import open_store
+from smsanalytics.store import rollup
+from smsanalytics.store.journal import Journal, entry
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.maintenance import GRACE_SECONDS, Maintenance, sweep
+from smsanalytics.store.schema import MESSAGES
+from smsanalytics.store.tables import Live, Tables, connect
+
+BASE = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp())  # Berlin leaves summer time this night
+HORIZON = 72 * 3600
+STATUS = [-2, -1, 0, 1, 2, 3, 4, 6, 20, 22, 23, 24, 25, 33, -3, None]
+
+events = st.fixed_dictionaries(
+    {
+        "account": st.sampled_from(["default", "shop"]),
+        "message_id": st.integers(1, 3),
+        "phone": st.sampled_from(["79001230001", "79001230002"]),
+        "status": st.sampled_from(STATUS),
+        "err": st.sampled_from([None, 0, 1, 200, 65534]),
+        "at": st.integers(BASE - 5 * 86400, BASE),
+        "received": st.sampled_from([BASE, BASE + 1, BASE + 3600, BASE + 2 * 86400]),
+        "type": st.sampled_from([None, 0, 1, 4, 7]),
+        "parts": st.sampled_from([None, 1, 2]),
+        "cost": st.sampled_from([None, "3.1000", "12.5000"]),
+        "sender": st.sampled_from([None, "", "SHOP", "Дом", "a\x1fb"]),
+        "operator": st.sampled_from([None, "MTS", "T2"]),
+        "mcc": st.sampled_from([None, "250"]),
+        "mnc": st.sampled_from([None, "01", "20"]),
+        "country": st.none(),
+        "region": st.sampled_from([None, "Москва"]),
+        "hlr": st.sampled_from([False, False, False, True]),
+    }
+)
+
+
+def lines_of(event):
+    texts = {"message_id": event["message_id"], "phone": event["phone"], "status": 999 if event["status"] is None else event["status"],
+             "err": event["err"], "status_at": event["at"], **{name: event[name] for name in oracle.TERMS + oracle.NETWORK}}  # fmt: skip
+    fields = {name: str(value) for name, value in texts.items() if value is not None}
+    extra = {"imsi": "25001"} if event["hlr"] else {}
+    return entry(account=event["account"], kind="status", signed_by="md5", key="k", fields=fields, extra=extra)
+
+
+def collect(layout, events):
+    """Write each event at its own time of receipt, one segment for each run of a date, as a collector would."""
+    clock = itertools.count()
+    writer = Journal(layout, "w0", now=lambda: events[next(clock)]["received"] * 10**9)
+    for event in events:
+        writer.write([lines_of(event)])
+    writer.close()
+
+
+def seen_by_oracle(event):
+    """What the store makes of an event before folding: HLR by type, a separator that cannot be kept as a blank."""
+    sender = event["sender"] and event["sender"].replace("\x1f", " ")
+    return event | {"hlr": event["hlr"] or event["type"] == 4, "sender": sender}
+
+
+def seconds(moment):
+    return None if moment is None else int(moment.timestamp())
+
+
+TIMES = ("first_status_at", "last_status_at", "delivered_at", "failed_at", "read_at", "clicked_at", "accepted_at")
+
+
+def handed_out(store, as_of):
+    relation = store.messages(as_of=datetime.fromtimestamp(as_of, UTC), tz="Europe/Berlin")
+    found = {}
+    for row in relation.to_dicts():
+        for name in TIMES:
+            row[name] = seconds(row[name])
+        for name in (*oracle.TERMS, *oracle.NETWORK):
+            row[name] = oracle.text_of(row[name])
+        row |= {"day": f"{row['day']:%Y-%m-%d}", "month": f"{row['month']:%Y-%m-%d}"}
+        assert row["week"] == row["day"] or row["week"].isoweekday() == 1
+        found[row["account"], row["message_id"], row["phone"]] = row
+    return found
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(events, min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_the_fold_agrees_with_brute_force(events, chance):
+    with tempfile.TemporaryDirectory() as directory:
+        layout = Layout(Path(directory))
+        collect(layout, events)
+        with Maintenance(layout, {}) as maintenance:
+            maintenance.run()
+        collect(layout, chance.sample(events, len(events)))  # everything once more, in another order
+        with Maintenance(layout, {}) as maintenance:
+            maintenance.run()
+        store = open_store(layout.data)
+        as_of = max(event["received"] for event in events)
+        assert seconds(store.as_of) == as_of
+        expected = oracle.messages(map(seen_by_oracle, events), as_of=as_of, tz="Europe/Berlin", horizon=HORIZON)
+        found = handed_out(store, as_of)
+        assert len(found) == len(expected)
+        for message in expected:
+            row = found[message["account"], message["message_id"], message["phone"]]
+            assert {name: row[name] for name in message} == message
+        for by in (["day"], ["hour"], ["operator"], ["sender"], ["type"], ["day", "operator"], []):
+            check_rates(store, expected, by)
+
+
+def check_rates(store, messages, by):
+    groups, excluded = oracle.delivery_rate(messages, by)
+    rates = store.delivery_rate(by, tz="Europe/Berlin")
+    assert rates.attrs["excluded_n"] == excluded
+    found = {}
+    for row in rates.to_dict("records"):
+        key = tuple(
+            "" if row[name] is None or row[name] != row[name] else f"{row[name]:%Y-%m-%d}" if name == "day"
+            else int(row[name]) if name == "hour" else str(int(row[name])) if name == "type" else row[name]
+            for name in by
+        )  # fmt: skip
+        found[key] = {name: row[name] for name in ("submitted", *STATES, "matured")}
+        for name, count, n in (
+            ("delivery_rate", row["delivered"], row["submitted"]),
+            ("delivery_rate_final", row["delivered"], row["delivered"] + row["failed"]),
+            *((f"{state}_share", row[state], row["submitted"]) for state in STATES[1:]),
+        ):
+            interval = oracle.wilson(count, n)
+            if interval is None:
+                assert row[name] != row[name]
+            else:
+                assert (row[name], row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(
+                    (count / n, *interval), abs=1e-12
+                )
+    assert found == groups
+
+
+STATES = ("delivered", "failed", "pending", "stuck", "unknown")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(events, min_size=1, max_size=10), st.integers(0, 10))
+def test_folding_in_parts_gives_the_same_rows_as_folding_at_once(events, cut):
+    connection = connect(Layout(Path(tempfile.gettempdir())))
+
+    def frame(part):
+        names = ["account", "message_id", "phone", "status", "err", "status_at", "received_at", "type", "parts", "cost", "sender",
+                 "operator", "mcc", "mnc", "country", "region", "hlr"]  # fmt: skip
+        types = ["VARCHAR", "BIGINT", "VARCHAR", "SMALLINT", "INTEGER", "TIMESTAMPTZ", "TIMESTAMPTZ", "SMALLINT", "INTEGER",
+                 "DECIMAL(12,4)", *["VARCHAR"] * 6, "BOOLEAN"]  # fmt: skip
+        columns = ", ".join(f"?::{sql_type} AS {name}" for name, sql_type in zip(names, types, strict=True))
+        connection.execute("DROP TABLE IF EXISTS part")
+        for number, event in enumerate(part):
+            at, received = (datetime.fromtimestamp(event[name], UTC) for name in ("at", "received"))
+            values = [
+                at if name == "status_at" else received if name == "received_at" else event[name] for name in names
+            ]
+            connection.execute(
+                ("INSERT INTO part " if number else "CREATE TABLE part AS ") + f"SELECT {columns}", values
+            )
+        return nw.from_native(connection.table("part")).lazy()
+
+    def rows(merged):
+        return sorted(map(str, rollup.split(merged).select(*MESSAGES).to_native().fetchall()))
+
+    def folded(part, name):
+        connection.execute(f"DROP TABLE IF EXISTS {name}")
+        rollup.merge(rollup.rows_of(frame(part))).to_native().create(name)
+        return nw.from_native(connection.table(name)).lazy()
+
+    at_once = rows(folded(events, "at_once"))
+    first, second = events[:cut] or events[:1], events[cut:] or events
+    both = nw.concat([folded(first, "one"), folded(second, "two"), folded(first, "again")])
+    assert rows(rollup.merge(both)) == at_once
+
+
+def test_a_reader_sees_a_fold_whole_and_superseded_files_stay_for_a_grace_period(tmp_path):
+    layout = Layout(tmp_path)
+    event = {"account": "default", "message_id": 1, "phone": "79001230001", "err": None, "at": BASE, "received": BASE,
+             "hlr": False, **dict.fromkeys(oracle.TERMS + oracle.NETWORK)}  # fmt: skip
+    for status in (0, 1):
+        collect(layout, [event | {"status": status}])
+        with Maintenance(layout, {}) as maintenance:
+            assert maintenance.run().folded
+            assert not maintenance.run().folded
+    live = Live.read(layout)
+    files = list(layout.messages.glob("date=*/*.parquet"))
+    assert len(files) == 2
+    assert list(live.generations.values()) == [2]
+    layout.live_messages.with_name("live.json").unlink()
+    assert open_store(tmp_path).messages().fetchall() == []  # only live.json makes a generation count
+    (layout.live_messages).write_bytes(live.encoded())
+    now = max(path.stat().st_mtime for path in [*files, layout.live_messages])
+    assert sweep(layout, now=now + GRACE_SECONDS - 1) == []
+    assert [path.stem for path in sweep(layout, now=now + GRACE_SECONDS + 1)] == ["0000000001"]
+    assert [row["state"] for row in open_store(tmp_path).messages().to_dicts()] == ["delivered"]
+
+
+def test_an_earlier_moment_is_computed_from_what_was_received_by_then(tmp_path):
+    layout = Layout(tmp_path)
+    event = {"account": "default", "message_id": 1, "phone": "79001230001", "err": None, "at": BASE,
+             "hlr": False, **dict.fromkeys(oracle.TERMS + oracle.NETWORK)}  # fmt: skip
+    collect(
+        layout,
+        [event | {"status": 0, "received": BASE}, event | {"status": 1, "received": BASE + 7200, "at": BASE + 7200}],
+    )
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    store = open_store(tmp_path)
+    noon = datetime.fromtimestamp(BASE, UTC)
+    states = [store.messages(as_of=noon + timedelta(hours=hours)).to_dicts()[0]["state"] for hours in (1, 2, 1000)]
+    assert states == ["pending", "delivered", "delivered"]
+    assert store.messages(as_of=noon - timedelta(days=1)).fetchall() == []
+    assert Tables(layout, connect(layout)).messages(Live.read(layout)).shape[0] == 1
