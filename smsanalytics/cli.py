@@ -49,7 +49,7 @@ def serve(
     settings = load(config, data=data, host=host, port=port, flush_seconds=flush_seconds)
     from smsanalytics.collector.server import serve as run
 
-    maintain = [sys.executable, "-m", "smsanalytics", "maintain", "--follow", "--parent", str(os.getpid())]
+    maintain = [sys.executable, "-m", "smsanalytics", "maintain", "--follow", "--until-eof"]
     maintain += ["--data", str(settings.data), *(["--config", str(config)] if config else [])]
     run(settings, maintain=None if no_maintain else maintain)
 
@@ -58,7 +58,7 @@ def serve(
 def maintain(
     data: Data = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep on, until SIGTERM.")] = False,
-    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
     config: Config = None,
 ) -> None:
     """Publish what the journal holds, sealed or left over, as Parquet, and bring the messages up to date."""
@@ -69,10 +69,11 @@ def maintain(
     if not settings.data.is_dir() and not follow:
         raise StoreError(f"there is no store at {settings.data}; `smsanalytics serve --data {settings.data}` makes one")
     stop = threading.Event()
-    if follow:
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        signal.signal(signal.SIGINT, signal.SIG_IGN if parent else lambda *_: stop.set())
-    settings.data.mkdir(parents=True, exist_ok=True)
+    for number in (signal.SIGTERM, signal.SIGINT) if follow else ():
+        # beside a collector, signals to the whole group are the collector's to act on: it seals first
+        signal.signal(number, signal.SIG_IGN if until_eof else lambda *_: stop.set())
+    if until_eof:
+        threading.Thread(target=_set_at_eof, args=[stop], daemon=True).start()
     with Maintenance(Layout(settings.data), settings.zones) as maintenance:
         done = maintenance.run()
         if not follow:
@@ -82,8 +83,6 @@ def maintain(
         stopping = False
         while not stopping:
             stopping = stop.wait(1.0)  # what was sealed before the stop was asked for is still published
-            if parent is not None and os.getppid() != parent:
-                return
             maintenance.run()
 
 
@@ -144,3 +143,9 @@ def main() -> None:
     except SmsAnalyticsError as error:
         typer.echo(f"smsanalytics: {error}", err=True)
         raise SystemExit(2) from None
+
+
+def _set_at_eof(stop: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    stop.set()

@@ -49,14 +49,27 @@ class Collector:
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
 
     def post(self, body: bytes, path: str = "/callback") -> int:
-        link = self.connect()
-        link.request("POST", path, body)
-        status = link.getresponse().status
-        link.close()
-        return status
+        with contextlib.closing(self.connect()) as link:
+            link.request("POST", path, body)
+            response = link.getresponse()
+            response.read()
+            return response.status
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self._lines.close()
+        return code
+
+    def interrupt(self) -> int:
+        """Stop it when it runs under another program: tell the collector itself, and wait for that program."""
+        pids = subprocess.run(
+            ["pgrep", "-g", str(self.process.pid), "-f", "^[^ ]*python[^ ]* -m smsanalytics serve"],
+            capture_output=True,
+            text=True,
+        ).stdout.split()
+        for pid in pids:
+            os.kill(int(pid), signal.SIGTERM)
         code = self.process.wait(60)
         self._lines.close()
         return code

@@ -63,7 +63,9 @@ def trespasses(path):
         if first == "smsanalytics" and rest and room not in EVERYTHING:
             allowed = MAY_IMPORT[room]
             known = rest.split(".")
-            if not ({known[0], ".".join(known[:2])} & allowed) and rest not in {one.split(".")[0] for one in allowed if "." in one}:
+            if not ({known[0], ".".join(known[:2])} & allowed) and rest not in {
+                one.split(".")[0] for one in allowed if "." in one
+            }:
                 yield name
         elif first in HOME and room not in HOME[first]:
             yield name

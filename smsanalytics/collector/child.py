@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -18,10 +17,13 @@ class Child:
     """
     A command that is kept running until `stop`; if it ends, it is started again, ever less eagerly.
 
+    It is told to stop by the end of its standard input, which it cannot miss, however early that comes, and which
+    it sees as well when this process is killed.
+
     Parameters
     ----------
     command : sequence of str
-        Program and arguments.
+        Program and arguments; one that finishes its work and ends at the end of its input.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -34,7 +36,7 @@ class Child:
         pause = SOONEST_RESTART
         while not self._stopping:
             started = time.monotonic()
-            self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.DEVNULL)
+            self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
             code = await self._process.wait()
             if self._stopping:
                 return
@@ -45,9 +47,8 @@ class Child:
     async def stop(self) -> None:
         """Ask the command to finish its work and end; end it if it takes too long."""
         self._stopping = True
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
+        if self._process is not None and self._process.stdin is not None and self._process.returncode is None:
+            self._process.stdin.close()
             try:
                 await asyncio.wait_for(self._process.wait(), LAST_PASS_SECONDS)
             except TimeoutError:

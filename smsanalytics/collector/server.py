@@ -76,13 +76,10 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     """Open the socket first: while left-over segments are sealed, callers wait instead of being refused."""
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind(address)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        listening.close()
-        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from None
-    listening.listen(2048)
-    return listening
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port"
+        ) from None

@@ -7,7 +7,17 @@ from smsanalytics.metrics import delivery_rate
 
 MESSAGES = pd.DataFrame(
     {
-        "state": ["delivered", "delivered", "failed", "pending", "stuck", "unknown", "delivered", "delivered", "failed"],
+        "state": [
+            "delivered",
+            "delivered",
+            "failed",
+            "pending",
+            "stuck",
+            "unknown",
+            "delivered",
+            "delivered",
+            "failed",
+        ],
         "operator": ["MTS", "MTS", "MTS", "MTS", "T2", "T2", None, "T2", None],
         "type": pd.array([0, 1, 2, 3, None, 0, 0, 4, 7], dtype="Int64"),
         "err": pd.array([0, None, 13, 0, 0, 0, 200, 0, 0], dtype="Int64"),

@@ -7,7 +7,9 @@ from smsanalytics.metrics.intervals import wilson
 
 
 def test_the_interval_is_the_root_of_its_defining_equation():
-    frame = pd.DataFrame([(count, n) for n in (1, 2, 10, 97, 10_000) for count in {0, 1, n // 2, n - 1, n}], columns=["k", "n"])
+    frame = pd.DataFrame(
+        [(count, n) for n in (1, 2, 10, 97, 10_000) for count in {0, 1, n // 2, n - 1, n}], columns=["k", "n"]
+    )
     rows = nw.from_native(frame).with_columns(**wilson("k", "n", "rate")).to_native()
     for row in rows.to_dict("records"):
         assert (row["rate_low"], row["rate_high"]) == pytest.approx(oracle.wilson(row["k"], row["n"]), abs=1e-12)

@@ -39,7 +39,9 @@ def code(status, err=None):
 )
 def test_state_status_and_reason_come_from_the_codes(columns, state, status, err):
     row = prepare(stored(first_status_at=NOON, **columns), as_of=NOON).iloc[0]
-    assert (row["state"], row["status"], row["err"]) == pytest.approx((state, status, err), nan_ok=True) or pd.isna(row["err"])
+    assert (row["state"], row["status"], row["err"]) == pytest.approx((state, status, err), nan_ok=True) or pd.isna(
+        row["err"]
+    )
     assert row["state"] == state
     assert row["contradictory"] == ({"failed_code", "delivered_code"} <= set(columns))
 
@@ -70,11 +72,15 @@ def test_delivery_seconds(columns, seconds):
     assert row["delivery_seconds"] == seconds or (seconds is None and pd.isna(row["delivery_seconds"]))
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Moscow", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"])
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Moscow", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"]
+)
 def test_local_columns_are_those_of_zoneinfo_at_every_change_of_the_clock(zone):
     changes = [since for since, _ in offsets(ZoneInfo(zone), datetime(2010, 1, 1, tzinfo=UTC), NOON)]
     moments = [change + timedelta(seconds=step) for change in changes for step in (-3601, -1, 0, 1, 1800, 3600)]
-    frame = pd.concat([stored(first_status_at=moment, message_id=number) for number, moment in enumerate(moments)], ignore_index=True)
+    frame = pd.concat(
+        [stored(first_status_at=moment, message_id=number) for number, moment in enumerate(moments)], ignore_index=True
+    )
     rows = prepare(frame, as_of=NOON, tz=zone)
     for moment, row in zip(moments, rows.to_dict("records"), strict=True):
         local = moment.astimezone(ZoneInfo(zone))
@@ -84,7 +90,10 @@ def test_local_columns_are_those_of_zoneinfo_at_every_change_of_the_clock(zone):
 
 
 def test_hlr_fields_make_a_message_without_another_type_an_hlr_lookup():
-    types = [prepare(stored(first_status_at=NOON, hlr=True, type=kind), as_of=NOON).iloc[0]["type"] for kind in (None, 0, 4, 7)]
+    types = [
+        prepare(stored(first_status_at=NOON, hlr=True, type=kind), as_of=NOON).iloc[0]["type"]
+        for kind in (None, 0, 4, 7)
+    ]
     assert types == [4, 4, 4, 7]
 
 

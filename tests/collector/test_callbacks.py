@@ -1,0 +1,121 @@
+"""Raw request bodies, posted with curl to a running collector and read back from Parquet with plain DuckDB."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+from serving import maintain, serving
+
+BODIES = Path(__file__).parents[1] / "callbacks"
+STATUS = {"message_id": 1042, "phone": "79001234567", "status": 1, "signed_by": "md5", "key": "default"}
+TS = {"status_at": "1700000000"}  # of 2023: too far from its receipt to be believed, and kept
+INCOMING = {"phone": "79001234567", "to_number": "79037654321", "signed_by": "md5"}
+
+EXPECTED = {
+    "status-delivered-md5": ("statuses", STATUS | {"err": 0, "type": 0, "parts": 1, "cost": "3.1000", "extra": TS}),
+    "status-undeliverable-sha1": ("statuses", STATUS | {"status": 20, "err": 13, "signed_by": "sha1", "extra": TS}),
+    "status-waiting-md5-and-sha1": ("statuses", STATUS | {"status": -1, "signed_by": "md5+sha1", "err": None, "extra": {}}),
+    "status-upper-case-hash": ("statuses", STATUS | {"time_source": "received"}),
+    "status-read-email": ("statuses", {"message_id": 77, "phone": "user@example.com", "status": 2, "type": 8, "flag": 40}),
+    "status-sender-windows-1251": ("statuses", STATUS | {"sender": "Доставка", "operator": "МТС", "extra": {}}),
+    "status-sender-utf-8": ("statuses", STATUS | {"sender": "Доставка", "extra": {"charset": "utf-8"}}),
+    "status-sender-koi8-r": ("statuses", STATUS | {"sender": "Доставка", "extra": {"charset": "koi8-r"}}),
+    "status-hlr": ("statuses", STATUS | {"type": 4, "mcc": "250", "mnc": "01", "cost": "0.3000",
+                                         "extra": TS | {"imsi": "250010000000000", "cn": "Russia", "net": "MTS"}}),
+    "status-own-parameters": ("statuses", {"message_id": 5, "phone": "79001234567", "status": 0, "err": 0,
+                                           "extra": {"order": "A-17", "note": "спасибо", "phone": "+79001234567"}}),
+    "status-everything-odd": ("statuses", {"message_id": 6, "status": 33, "err": None, "parts": None, "cost": None, "sender": "",
+                                           "extra": {"err": "6.5", "status_at": "99999999999", "status_time": "never", "type": "x",
+                                                     "parts": "1e3", "cost": "3,10", "flag": "-1"}}),
+    "incoming-windows-1251": ("incoming", INCOMING | {"text": "Привет, мир", "extra": {}}),
+    "incoming-utf-8": ("incoming", INCOMING | {"text": "Привет, мир"}),
+    "incoming-koi8-r": ("incoming", INCOMING | {"text": "Привет, мир"}),
+    "incoming-empty": ("incoming", INCOMING | {"text": "", "incoming_id": 8}),
+    "incoming-colons": ("incoming", INCOMING | {"text": "time: 10:30", "signed_by": "sha1"}),
+    "incoming-emoji": ("incoming", INCOMING | {"text": "ok 👍"}),
+    "confirmation": ("confirmations", {"phone": "79001234567", "stale": True, "signed_by": "md5", "extra": {}}),
+}  # fmt: skip
+
+
+def curl(url, body):
+    done = subprocess.run(
+        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", f"@{body}", url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def posted(tmp_path_factory):
+    """The store, and each body's answer."""
+    answers = {}
+    data = tmp_path_factory.mktemp("callbacks") / "data"
+    bodies = sorted(BODIES.glob("*/*.form"))
+    with serving(data, "--no-maintain") as collector:
+        for body in bodies:
+            answers[body.stem] = curl(collector.url, body)
+        assert collector.stop() == 0
+    maintain(data)
+    return data, answers
+
+
+def test_every_body_has_an_expectation():
+    assert {path.stem for path in (BODIES / "accepted").glob("*.form")} == set(EXPECTED)
+
+
+def test_answers(posted):
+    _, answers = posted
+    expected = {path.stem: 200 for path in (BODIES / "accepted").glob("*.form")}
+    expected |= {path.stem: int(path.stem[:3]) for path in (BODIES / "refused").glob("*.form")}
+    assert answers == expected
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_was_accepted_is_read_back_with_a_glob(posted, name):
+    data, _ = posted
+    table, expected = EXPECTED[name]
+    rows = duckdb.sql(f"FROM '{data}/{table}/*/*.parquet'").to_dicts()
+    shown = [
+        {
+            column: str(row[column]) if column == "cost" and row[column] is not None else row[column]
+            for column in expected
+        }
+        for row in rows
+    ]
+    assert expected in shown
+
+
+def test_every_accepted_body_is_one_row(posted):
+    data, _ = posted
+    for table in ("statuses", "incoming", "confirmations"):
+        [(count,)] = duckdb.sql(f"SELECT count(*) FROM '{data}/{table}/*/*.parquet'").fetchall()
+        assert count == sum(where == table for where, _ in EXPECTED.values())
+
+
+def test_every_refused_body_is_one_row_of_rejected_and_of_nothing_else(posted):
+    data, _ = posted
+    kept = duckdb.sql(f"SELECT reason, body, remote, account FROM '{data}/rejected/*/*.parquet'").fetchall()
+    bodies = {path.read_bytes(): path.stem for path in (BODIES / "refused").glob("*.form")}
+    assert sorted(bodies[body] for _, body, _, _ in kept) == sorted(bodies.values())
+    assert {(remote, account) for _, _, remote, account in kept} == {("127.0.0.1", "default")}
+    for reason, body, _, _ in kept:
+        assert (reason == "signature") == bodies[body].startswith("403")
+
+
+def test_secrets_never_reach_the_disk(posted):
+    data, _ = posted
+    with serving(data, "--no-maintain") as collector:
+        assert collector.post(b"id=1&phone=79001230001&status=1&md5=s3cret_Key-1") == 403
+        assert collector.stop() == 0
+    maintain(data)
+    [(body,)] = duckdb.sql(
+        f"SELECT body FROM '{data}/rejected/*/*.parquet' WHERE contains(body::VARCHAR, '***')"
+    ).fetchall()
+    assert body == b"id=1&phone=79001230001&status=1&md5=***"
+    found = subprocess.run(["grep", "-rl", "s3cret_Key-1", str(data.parent)], capture_output=True, text=True)
+    assert found.stdout == ""
