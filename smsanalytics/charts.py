@@ -17,7 +17,6 @@ from smsanalytics.errors import MissingColumns
 
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 WIDTH = 640
-MOST_LINES = len(PALETTE)
 RATE = "delivery_rate"
 
 
@@ -51,15 +50,24 @@ def delivery_rate(rates: Any) -> alt.LayerChart:
     if missing := {RATE, f"{RATE}_low", f"{RATE}_high", "submitted"} - set(frame.columns):
         raise MissingColumns.of(missing, map(str, frame.columns))
     by = [str(name) for name in frame.columns[: list(frame.columns).index("submitted")]]
-    frame = _with_words(frame, by)
     time = next((name for name in ("day", "hour") if name in by), None)
     others = [name for name in by if name != time]
-    frame["group"] = frame[others].agg(" · ".join, axis=1) if others else "all"
-    title = f"Delivery rate by {' and '.join(by)}" if by else "Delivery rate"
-    chart = _lines(frame, time, others) if time else _dots(frame)
-    return chart.properties(
-        title=alt.TitleParams(title, subtitle=_subtitle(frame, rates), anchor="start", subtitleColor="#555", offset=12)
-    )
+    frame["group"] = frame[others].map(_word).agg(" · ".join, axis=1) if others and len(frame) else "all"
+    notes = _notes(frame, rates)
+    if time:
+        largest = frame.groupby("group")["submitted"].sum().nlargest(len(PALETTE)).index
+        if len(largest) < frame["group"].nunique():
+            notes.append(f"only the {len(largest)} largest of {frame['group'].nunique()} groups are drawn")
+        if time == "day" and not frame["matured"].all():
+            notes.append("hollow: messages of that day may still be pending")
+        chart = _lines(frame[frame["group"].isin(largest)].copy(), time, others, list(largest))
+    else:
+        chart = _dots(frame)
+    title = alt.TitleParams(
+        f"Delivery rate by {' and '.join(by)}" if by else "Delivery rate",
+        subtitle=notes, anchor="start", frame="group", subtitleColor="#555", offset=12,
+    )  # fmt: skip
+    return chart.properties(title=title)
 
 
 def _pandas(rates: Any) -> pd.DataFrame:
@@ -68,24 +76,22 @@ def _pandas(rates: Any) -> pd.DataFrame:
     return eager.to_pandas().copy()
 
 
-def _with_words(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Group values as a reader sees them: what is missing says so."""
-    for name in set(by) - {"day", "hour"}:
-        frame[name] = frame[name].map(lambda value: "(not reported)" if pd.isna(value) else str(value))
-    return frame
+def _word(value: Any) -> str:
+    return "(not reported)" if pd.isna(value) else str(value)
 
 
-def _subtitle(frame: pd.DataFrame, rates: Any) -> list[str]:
+def _notes(frame: pd.DataFrame, rates: Any) -> list[str]:
+    """The lines below the title: period, number of messages, denominator, moment, zone."""
     attrs = rates.attrs if isinstance(rates, pd.DataFrame) else {}
-    count = int(frame["submitted"].sum())
-    first = f"{count:,} messages submitted = 100 %".replace(",", "\u202f")
+    count = f"{int(frame['submitted'].sum()):,}".replace(",", "\u202f")
+    first = f"{count} messages submitted = 100 %, with Wilson 95 % intervals"
     days = (frame["day"].min(), frame["day"].max()) if "day" in frame else attrs.get("period")
     if days and not any(map(pd.isna, days)):
         first = f"{days[0]:%-d %B %Y} to {days[1]:%-d %B %Y} · {first}"
-    second = "bands and bars: Wilson 95 % interval"
-    if attrs.get("as_of") is not None:
-        second += f" · as received by {attrs['as_of']:%-d %B %Y %H:%M} UTC · days and hours in {attrs['timezone']}"
-    return [first, second]
+    if attrs.get("as_of") is None:
+        return [first]
+    zone = f"days and hours in {attrs['timezone']}"
+    return [first, f"as received by {attrs['as_of']:%-d %B %Y %H:%M} UTC · {zone}"]
 
 
 def _percent(low: float) -> alt.Scale:
@@ -100,36 +106,26 @@ def _tooltip(names: list[str]) -> list[alt.Tooltip]:
     return [*(alt.Tooltip(f"{name}:N") for name in names), *rates, *counts]
 
 
-def _lines(frame: pd.DataFrame, time: str, others: list[str]) -> alt.LayerChart:
+def _lines(frame: pd.DataFrame, time: str, others: list[str], groups: list[str]) -> alt.LayerChart:
     if time == "day":
         frame["label"] = frame["day"].dt.strftime("%-d %b %Y")
-        x = alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", labelFlush=False, tickCount="day"))
+        x = alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", labelFlush=False, labelOverlap=True))
     else:
         frame["label"] = frame["hour"].map(lambda hour: f"{int(hour):02}:00")
-        x = alt.X(
-            "hour:Q",
-            title="hour of the day",
-            scale=alt.Scale(domain=[0, 23], nice=False),
-            axis=alt.Axis(values=list(range(0, 24, 3))),
-        )
-    largest = frame.groupby("group")["submitted"].sum().nlargest(MOST_LINES).index
-    frame = frame[frame["group"].isin(largest)]
-    color = alt.Color(
-        "group:N", title=" and ".join(others) or None,
-        scale=alt.Scale(domain=list(largest), range=PALETTE[: len(largest)]),
-        legend=alt.Legend(orient="top", symbolType="stroke") if others else None,
-    )  # fmt: skip
-    scale, axis = _percent(frame[f"{RATE}_low"].min()), alt.Axis(format=".0%")
+        hours = alt.Axis(values=list(range(0, 24, 3)))
+        x = alt.X("hour:Q", title="hour of the day", scale=alt.Scale(domain=[0, 23], nice=False), axis=hours)
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3) if others else None
+    colors = alt.Scale(domain=groups, range=PALETTE[: len(groups)])
+    color = alt.Color("group:N", title=" and ".join(others) or None, scale=colors, legend=legend)
+    scale, axis = _percent(frame[f"{RATE}_low"].min() if len(frame) else 0.0), alt.Axis(format=".0%")
     rate = alt.Y(f"{RATE}:Q", title="delivered / submitted", axis=axis, scale=scale)
     low = alt.Y(f"{RATE}_low:Q", title="delivered / submitted", axis=axis, scale=scale)
     base = alt.Chart(frame).encode(x=x, color=color)
-    band = base.mark_area(opacity=0.18).encode(y=low, y2=f"{RATE}_high:Q")
+    band = base.mark_area(opacity=0.18 if len(groups) == 1 else 0.08).encode(y=low, y2=f"{RATE}_high:Q")
     line = base.mark_line(strokeWidth=2).encode(y=rate)
+    full = color if time == "hour" else alt.condition("datum.matured", color, alt.value("white"))
     dots = base.mark_point(size=40, filled=True, opacity=1).encode(
-        y=rate,
-        fill=alt.condition("datum.matured", color, alt.value("white")),
-        stroke=color,
-        tooltip=_tooltip(["label", *others]),
+        y=rate, stroke=color, fill=full, tooltip=_tooltip(["label", *others])
     )
     return alt.LayerChart(layer=[band, line, dots]).properties(width=WIDTH, height=280)
 
@@ -139,16 +135,13 @@ def _dots(frame: pd.DataFrame) -> alt.LayerChart:
     y = alt.Y("group:N", title=None, sort=order, axis=alt.Axis(grid=True, labelLimit=200))
     scale = _percent(frame[f"{RATE}_low"].min() if len(frame) else 0.0)
     base = alt.Chart(frame).encode(y=y)
-    axis = alt.Axis(format=".0%")
-    bars = base.mark_rule(strokeWidth=3, color=PALETTE[0], opacity=0.45).encode(
-        x=alt.X(f"{RATE}_low:Q", title="delivered / submitted", scale=scale, axis=axis), x2=f"{RATE}_high:Q"
-    )
+    low = alt.X(f"{RATE}_low:Q", title="delivered / submitted", scale=scale, axis=alt.Axis(format=".0%"))
+    bars = base.mark_rule(strokeWidth=3, color=PALETTE[0], opacity=0.45).encode(x=low, x2=f"{RATE}_high:Q")
     dots = base.mark_point(size=90, filled=True, color=PALETTE[0], opacity=1).encode(
         x=alt.X(f"{RATE}:Q", scale=scale), tooltip=_tooltip(["group"])
     )
-    text = (
-        base.transform_calculate(label=f"format(datum.{RATE}, '.1%') + ' of ' + format(datum.submitted, ',')")
-        .mark_text(align="left", dx=8, color="#333")
-        .encode(x=alt.X(f"{RATE}_high:Q", scale=scale), text="label:N")
+    label = f"format(datum.{RATE}, '.1%') + ' of ' + format(datum.submitted, ',')"
+    text = base.transform_calculate(label=label).mark_text(align="left", color="#333")
+    return alt.LayerChart(layer=[bars, dots, text.encode(x=alt.value(WIDTH + 10), text="label:N")]).properties(
+        width=WIDTH, height=alt.Step(30)
     )
-    return alt.LayerChart(layer=[bars, dots, text]).properties(width=WIDTH, height=alt.Step(30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
@@ -46,6 +47,7 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
         Whether every count was true.
     """
     console = Console()
+    say = functools.partial(console.print, soft_wrap=True, highlight=False, markup=False)
     data = data or Path(tempfile.mkdtemp(prefix="smsanalytics-demo-")) / "data"
     if data.is_dir() and any(data.iterdir()):
         raise SmsAnalyticsError(f"{data} is not empty; the demo wants a store of its own")
@@ -53,7 +55,7 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     world = World.make(messages, seed=seed)
     secret = secrets.token_urlsafe(24)
     posts = world.posts(secret)
-    console.print(f"A fortnight of traffic: {messages:,} messages, {len(posts):,} callbacks.")
+    say(f"A fortnight of traffic: {messages:,} messages, {len(posts):,} callbacks.")
 
     log = data.parent / "collector.log"
     with log.open("w") as lines:
@@ -73,7 +75,7 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
         collector = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines, cwd=data.parent)
         try:
             url = _address(log, collector)
-            console.print(f"The collector listens on {url}; every 200 means that the event is on the disk.")
+            say(f"The collector listens on {url}; every 200 means that the event is on the disk.")
             started = time.monotonic()
             answers = send(url, posts, progress=console.is_terminal)
             seconds = time.monotonic() - started
@@ -83,27 +85,27 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     if ended != 0:
         raise SmsAnalyticsError(f"the collector ended with {ended}; its log is {log}")
     said = ", ".join(f"{count:,} × {status}" for status, count in sorted(answers.items()))
-    console.print(f"Answered in {seconds:.1f} s ({len(posts) / seconds:,.0f}/s): {said}. 403 are the forged ones.")
+    say(f"Answered in {seconds:.1f} s ({len(posts) / seconds:,.0f}/s): {said}. 403 are the forged ones.")
 
     store = open_store(data, tz=ZONE)
+    console.print(_beside_the_truth(store.delivery_rate(["operator"]), truth_by(world, ["operator"], store)))
     differences = compare(store, world)
-    by_operator = store.delivery_rate(["operator"])
-    console.print(_beside_the_truth(by_operator, truth_by(world, ["operator"], store)))
+    for difference in differences:
+        say(f"Differs from the truth: {difference}", style="red")
+    if not differences:
+        say(f"All counts by {', '.join(by[0] for by in QUESTIONS if by)} and in all equal the truth.", style="green")
+    say(
+        "The callbacks were sent within seconds, not when their messages were: times of receipt, "
+        "and so the callback lag, are artificial here."
+    )
     page = data.parent / "delivery.html"
     page.write_text(_page(store), "utf-8")
-    console.print(f"Page:   {page}")
-    console.print(f"Store:  {data}   (plain Parquet; the collector's log is {log.name} beside it)")
-    console.print(
-        "The callbacks were sent within seconds, not when their messages were: "
-        "times of receipt, and so the callback lag, are artificial here."
-    )
-    console.print(
-        f"Try:    python -c \"import smsanalytics as sms; print(sms.open_store({str(data)!r}).delivery_rate(['day']))\""
-    )
-    for difference in differences:
-        console.print(f"[red]differs from the truth: {difference}[/red]")
-    if not differences:
-        console.print(f"All counts by {', '.join(by[0] for by in QUESTIONS if by)} and in all equal the truth.")
+    columns = ["sender", "submitted", "delivery_rate"]
+    question = f"sms.open_store({str(data)!r}, tz={ZONE!r}).delivery_rate(['sender']).filter({columns})"
+    say(f"\nPage:   {page}")
+    say(f"Store:  {data}   (plain Parquet; the collector's log is {log.name} beside it)")
+    say(f'Try:    {sys.executable} -c "import smsanalytics as sms; print({question})"')
+    say("        or the README: ask by day, hour, operator, sender and type, and collect your own callbacks")
     return not differences
 
 

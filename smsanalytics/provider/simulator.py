@@ -147,7 +147,7 @@ class World:
         ids = chance.sample(range(1, 2**31), messages)
         return cls(tuple(_message(chance, number, end) for number in ids), end, seed)
 
-    def posts(self, secret: str) -> list[bytes]:
+    def posts(self, secret: str, *, forged: bool = True) -> list[bytes]:
         """The bodies of all callbacks, in the order in which they arrive: repeated, late and forged ones among them."""
         chance = random.Random(self.seed + 1)  # noqa: S311
         arrivals: list[tuple[float, bytes]] = []
@@ -162,7 +162,7 @@ class World:
                 arrivals.append((event.at + delay, body))
                 if chance.random() < REPEATED:
                     arrivals.append((event.at + delay + chance.uniform(1, 3600), body))
-                if chance.random() < FORGED:
+                if chance.random() < FORGED and forged:
                     lie = Event(event.at, 20 if event.status == 1 else 1, 0)
                     arrivals.append((event.at + delay, _body(message, lie, "not-the-secret")))
         return [body for _, body in sorted(arrivals)]

@@ -1,0 +1,107 @@
+from datetime import UTC, date, datetime
+
+import pandas as pd
+import pytest
+
+import smsanalytics as sms
+from smsanalytics.errors import StoreError, UnknownName
+from smsanalytics.metrics.prepare import CALENDAR, HANDED_OUT
+from smsanalytics.store.schema import COLUMNS
+
+
+@pytest.fixture
+def store(example_store):
+    return sms.open_store(example_store, tz="Europe/Moscow")
+
+
+def test_tables_hand_out_the_columns_of_the_contract(store):
+    for table in ("statuses", "incoming", "confirmations", "rejected"):
+        assert getattr(store, table)().columns == list(COLUMNS[table])
+    assert store.messages().columns == [*HANDED_OUT, *CALENDAR, "matured"]
+
+
+def test_an_empty_store_gives_empty_frames_with_the_same_columns_and_types(store, tmp_path):
+    empty = sms.open_store(tmp_path)
+    for table in ("statuses", "incoming", "confirmations", "rejected", "messages"):
+        assert getattr(empty, table)().df().empty
+        assert getattr(empty, table)().types == getattr(store, table)().types
+    rates = empty.delivery_rate(["day", "operator"])
+    assert rates.empty
+    assert list(rates.columns) == list(store.delivery_rate(["day", "operator"]).columns)
+    assert (empty.as_of, rates.attrs["excluded_n"]) == (None, 0)
+    assert sms.charts.delivery_rate(rates).to_dict()
+
+
+def test_there_is_no_store_is_said_with_the_way_to_one(tmp_path):
+    with pytest.raises(StoreError, match=r"there is no store at .*nowhere; `smsanalytics serve"):
+        sms.open_store(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("period", "count"),
+    [
+        pytest.param({}, 2, id="all"),
+        pytest.param({"start": "2026-11-21", "end": "2026-11-22"}, 2, id="a-local-day"),
+        pytest.param(
+            {"start": date(2026, 11, 21), "end": datetime(2026, 11, 21, 20, tzinfo=UTC)}, 1, id="dates-and-times"
+        ),
+        pytest.param({"start": "2026-11-21 10:00", "end": "2026-11-21 10:01"}, 1, id="start-included"),
+        pytest.param({"start": "2026-11-21 09:00", "end": "2026-11-21 10:00"}, 0, id="end-excluded"),
+        pytest.param({"start": "2026-11-21 10:00", "end": "2026-11-22", "tz": "UTC"}, 1, id="in-another-zone"),
+    ],
+)
+def test_a_period_is_local_and_half_open(store, period, count):
+    assert store.messages(**period).shape[0] == count
+    assert store.delivery_rate([], **period)["submitted"].sum() == count
+
+
+def test_the_facts_are_with_the_figures(store):
+    attrs = store.delivery_rate(["operator"]).attrs
+    assert attrs == {
+        "as_of": datetime(2026, 11, 21, 21, 30, tzinfo=UTC),
+        "timezone": "Europe/Moscow",
+        "denominator": "submitted: all messages of the cohort",
+        "excluded_n": 0,
+        "period": (pd.Timestamp("2026-11-21"), pd.Timestamp("2026-11-21")),
+    }
+
+
+def test_when_everything_is_left_out_it_says_how_many(store):
+    rates = store.delivery_rate(["day"], type=4)
+    assert rates.empty
+    assert rates.attrs["excluded_n"] == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda store: store.delivery_rate(["colour"]), "unknown column to group by 'colour'; there are day, hour, operator, sender, type"),
+        (lambda store: store.delivery_rate(start="someday"), "'someday' is no date; an example is '2026-11-22'"),
+        (lambda store: store.messages(tz="Moscow"), "there is no time zone 'Moscow'; an example is 'Europe/Moscow'"),
+        (lambda store: store.files("../journal"), "unknown table '../journal'; there are confirmations, incoming, rejected, statuses"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_gets_a_sentence(store, call, words):
+    with pytest.raises(UnknownName) as refusal:
+        call(store)
+    assert str(refusal.value) == words
+
+
+def test_relations_become_frames_of_any_engine(store):
+    assert store.messages().to_arrow_table().num_rows == store.messages().pl().height == len(store.messages().df()) == 2
+    assert store.statuses().fetchall()[0][5].tzinfo is not None
+
+
+def test_the_package_shows_its_names_and_no_others():
+    assert sms.metrics.delivery_rate
+    assert sms.charts.delivery_rate
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = sms.nothing
+
+
+def test_the_collector_does_not_carry_the_analysis_about():
+    import subprocess
+    import sys
+
+    code = "import sys, smsanalytics.cli, smsanalytics.collector.server; print(sorted({'pandas', 'duckdb', 'altair', 'narwhals', 'numpy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,89 @@
+"""The demo, run as a user runs it; and its page, opened in a real browser without network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pictures import colours
+
+from smsanalytics import demo, open_store
+from smsanalytics.provider.simulator import Message, World
+
+CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--hide-scrollbars"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSANALYTICS_")}
+    command = [sys.executable, "-m", "smsanalytics", "demo", "--data", str(folder / "data"), "--messages", "1500"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment | {"COLUMNS": "200"}, cwd=folder)
+    return folder, done
+
+
+def test_the_demo_ends_with_0_and_says_what_it_did(ran):
+    folder, done = ran
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (
+        "1,500 messages", "All counts by day, hour, operator, sender, type and in all equal the truth.",
+        "callback lag, are artificial here", str(folder / "delivery.html"), "open_store(",
+    ):  # fmt: skip
+        assert words in done.stdout
+
+
+def test_what_it_suggests_to_try_works(ran):
+    _, done = ran
+    command = re.search(r'Try: +\S+ -c "(.*)"', done.stdout)[1]
+    shown = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"SHOP +\d+ +0\.9", shown)
+
+
+def test_the_page_shows_its_charts_in_a_browser_without_network(ran):
+    folder, _ = ran
+    page = folder / "delivery.html"
+    text = page.read_text()
+    assert not re.findall(r"(?:src|href)=|url\(|@import", text)
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not browser:
+        pytest.skip(
+            "LOUD: no Chromium is installed, so the page was not opened in a browser (apt-get install chromium)"
+        )
+    picture = folder / "page.png"
+    subprocess.run(
+        [browser, *CHROMIUM, f"--user-data-dir={folder / 'profile'}", "--window-size=900,1800", f"--screenshot={picture}", page.as_uri()],
+        capture_output=True, check=True, timeout=120, env=os.environ | {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
+    )  # fmt: skip
+    found = colours(picture)
+    assert found[0x00, 0x72, 0xB2] > 300, "the lines and dots of the charts were not drawn"
+
+
+def test_a_false_count_ends_with_1(ran, monkeypatch):
+    folder, _ = ran
+    store = open_store(folder / "data", tz=demo.ZONE)
+    until = datetime.now(UTC)
+    wrong = World.make(1500, seed=2, until=until)
+    assert "counts by nothing" in demo.compare(store, wrong)
+    monkeypatch.setattr(demo, "compare", lambda store, world: ["counts by day"])
+    assert demo.run(folder / "second" / "data", messages=100, seed=1) is False
+
+
+def test_the_demo_wants_a_store_of_its_own(ran):
+    folder, _ = ran
+    again = subprocess.run(
+        [sys.executable, "-m", "smsanalytics", "demo", "--data", str(folder / "data")], capture_output=True, text=True
+    )
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "is not empty" in again.stderr
+
+
+def test_the_simulator_shares_no_code_with_what_it_judges():
+    text = Path(sys.modules[Message.__module__].__file__).read_text()
+    assert not re.search(r"smsanalytics\.(store|metrics|api)", text)

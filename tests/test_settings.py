@@ -1,0 +1,100 @@
+import os
+
+import pytest
+
+from smsanalytics.errors import SettingsError
+from smsanalytics.settings import load
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith("SMSANALYTICS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def secrets_of(settings, account="default"):
+    return {label: secret.get_secret_value() for label, secret in settings.accounts[account].secrets.items()}
+
+
+def test_the_shortest_form(monkeypatch):
+    monkeypatch.setenv("SMSANALYTICS_SECRET", "one-secret")
+    monkeypatch.setenv("SMSANALYTICS_DATA", "elsewhere")
+    settings = load().for_serving()
+    assert secrets_of(settings) == {"default": "one-secret"}
+    assert str(settings.data) == "elsewhere"
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monkeypatch, tmp_path):
+    (tmp_path / "smsanalytics.toml").write_text('port = 1\nflush_seconds = 1\ndata = "a"\n')
+    monkeypatch.setenv("SMSANALYTICS_PORT", "2")
+    monkeypatch.setenv("SMSANALYTICS_FLUSH_SECONDS", "2")
+    settings = load(port=3, host=None)
+    assert (settings.port, settings.flush_seconds, str(settings.data), settings.host) == (3, 2.0, "a", "127.0.0.1")
+
+
+def test_accounts_with_labelled_secrets_and_secret_files(monkeypatch, tmp_path):
+    (tmp_path / "secret").write_text("from-a-file\n")
+    (tmp_path / "other.toml").write_text(
+        '[accounts.default]\nsecret_file = "secret"\n[accounts.shop]\nsecrets = { "2025" = "old", "2026" = "new" }\nalgorithms = ["md5"]\nzone = "Asia/Almaty"\n'
+    )
+    monkeypatch.setenv("SMSANALYTICS_ACCOUNTS__SHOP__CHARSET", "utf-8")
+    monkeypatch.setenv("SMSANALYTICS_SECRET", "from-the-environment")
+    settings = load(tmp_path / "other.toml").for_serving()
+    assert secrets_of(settings) == {"file": "from-a-file", "default": "from-the-environment"}
+    assert secrets_of(settings, "shop") == {"2025": "old", "2026": "new"}
+    assert (settings.accounts["shop"].charset, settings.zones) == (
+        "utf-8",
+        {"default": "Europe/Moscow", "shop": "Asia/Almaty"},
+    )
+
+
+def test_the_short_form_may_name_a_file(monkeypatch, tmp_path):
+    (tmp_path / "secret").write_text("from-a-file\n")
+    monkeypatch.setenv("SMSANALYTICS_SECRET_FILE", str(tmp_path / "secret"))
+    assert secrets_of(load().for_serving()) == {"file": "from-a-file"}
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        pytest.param("", "no secret is set", id="no-secret"),
+        pytest.param("[accounts.shop]\n", "account shop has no secret", id="account-without-secret"),
+        pytest.param('[accounts.shop]\nsecrets = { a = "" }', "is not empty", id="empty-secret"),
+        pytest.param(
+            '[accounts.shop]\nsecrets = { a = "hush hush" }',
+            "letters, digits, minus and underscore",
+            id="secret-with-blank",
+        ),
+        pytest.param('[accounts."Shop/../x"]\nsecrets = { a = "b" }', "pattern", id="account-name"),
+        pytest.param(
+            '[accounts.shop]\nsecrets = { a = "b" }\nalgorithms = ["crc32"]', "'md5' or 'sha1'", id="algorithm"
+        ),
+        pytest.param('[accounts.shop]\nsecrets = { a = "b" }\nzone = "Moscow"', "no such time zone", id="zone"),
+        pytest.param(
+            '[accounts.shop]\nsecrets = { a = "b" }\nsecret_file = "nowhere"',
+            "secret_file cannot be read",
+            id="secret-file",
+        ),
+        pytest.param('colour = "red"', "colour: Extra inputs are not permitted", id="unknown-setting"),
+        pytest.param("port = 99999", "port: Input should be less than or equal to 65535", id="port"),
+        pytest.param("port = ", "cannot be read", id="no-toml"),
+    ],
+)
+def test_what_is_wrong_is_named_and_no_value_shown(tmp_path, toml, words):
+    (tmp_path / "smsanalytics.toml").write_text(toml)
+    with pytest.raises(SettingsError, match=words) as refusal:
+        load().for_serving()
+    assert "hush" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+def test_verification_is_switched_off_in_so_many_words(tmp_path):
+    (tmp_path / "smsanalytics.toml").write_text("verify_signatures = false")
+    assert secrets_of(load().for_serving()) == {}
+
+
+def test_no_secret_is_shown(monkeypatch):
+    monkeypatch.setenv("SMSANALYTICS_SECRET", "hush-hush")
+    settings = load()
+    assert "hush" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
