@@ -25,6 +25,7 @@ from typing import Self
 
 from smsanalytics.errors import StoreError
 
+_WRITER = re.compile(r"[a-z][a-z0-9]*")
 _FILE = re.compile(r"(?P<writer>[a-z][a-z0-9]*)-(?P<first>[0-9]{10})-(?P<last>[0-9]{10})\.parquet")
 _SEGMENT = re.compile(r"(?P<seq>[0-9]{10})\.(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.(?P<state>open|sealed)")
 
@@ -127,7 +128,8 @@ class Layout:
     def slots(self) -> list[str]:
         """Every writer that ever kept a journal here."""
         journal = self.data / "journal"
-        return sorted(path.name for path in journal.iterdir() if path.is_dir()) if journal.is_dir() else []
+        found = journal.iterdir() if journal.is_dir() else ()
+        return sorted(path.name for path in found if path.is_dir() and _WRITER.fullmatch(path.name))
 
     def event_file(self, table: str, day: date, file: EventFile) -> Path:
         return self.data / table / f"date={day}" / file.name
@@ -169,7 +171,8 @@ class Layout:
                 for path in table.glob(f"date=*/{writer}-*.parquet")
                 if (file := EventFile.parse(path.name)) is not None
             ]
-        return max([*numbers, read_number(self.slot(writer) / "counter"), read_number(self.slot(writer) / "published")])
+        told = [read_number(self.slot(writer) / name) or 0 for name in ("counter", "published")]
+        return max([*numbers, *told])
 
     def published(self, writer: str) -> int:
         """
@@ -178,14 +181,14 @@ class Layout:
         When the file that says so was lost, it is what lies below the oldest segment still in the journal: a segment
         leaves the journal only after it was published.
         """
-        path = self.slot(writer) / "published"
-        if path.exists():
-            return read_number(path)
+        said = read_number(self.slot(writer) / "published")
+        if said is not None:
+            return said
         segments = self.segments(writer)
         return segments[0].seq - 1 if segments else self.last_number(writer)
 
 
-def read_number(path: Path) -> int:
-    """The number a small file holds; 0 where there is none."""
-    text = path.read_text("ascii").strip() if path.exists() else ""
-    return int(text) if text.isdigit() else 0
+def read_number(path: Path) -> int | None:
+    """The number a small file holds; None where there is none."""
+    text = path.read_bytes().strip() if path.exists() else b""
+    return int(text) if text.isdigit() else None

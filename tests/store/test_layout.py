@@ -72,9 +72,12 @@ def test_the_last_number_survives_whatever_part_of_its_traces_is_lost(tmp_path):
         pytest.param([], [7], 7, id="journal-emptied"),
     ],
 )
-def test_a_lost_published_file_is_found_again(tmp_path, segments, tables, published):
+@pytest.mark.parametrize("left", [None, b"", b"garbage"], ids=["lost", "emptied", "garbage"])
+def test_a_lost_published_file_is_found_again(tmp_path, segments, tables, published, left):
     layout = Layout(tmp_path)
     layout.slot("w0").mkdir(parents=True)
+    if left is not None:
+        (layout.slot("w0") / "published").write_bytes(left)
     for seq in segments:
         (layout.slot("w0") / SegmentFile(seq, date(2026, 11, 22), "sealed").name).touch()
     for seq in tables:
@@ -82,3 +85,9 @@ def test_a_lost_published_file_is_found_again(tmp_path, segments, tables, publis
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert layout.published("w0") == published
+
+
+def test_a_directory_that_cannot_be_a_writer_is_no_slot(tmp_path):
+    for name in ("w0", "r0", "lost+found", "W1", "w0 (copy)"):
+        (tmp_path / "journal" / name).mkdir(parents=True)
+    assert Layout(tmp_path).slots() == ["r0", "w0"]
