@@ -22,6 +22,7 @@ from smsanalytics.store.layout import Layout
 from smsanalytics.wire.callback import Terms
 
 WRITER, REJECTED = "w0", "r0"
+PATIENCE = 5.0  #: how long to wait for a slot that a maintenance is just sealing [s]
 
 log = logging.getLogger("smsanalytics.collector")
 
@@ -29,8 +30,8 @@ log = logging.getLogger("smsanalytics.collector")
 def open_journals(settings: Settings) -> tuple[Journal, Journal]:
     """Open the journal of events, and the lazy one of refused callbacks; what was left over in them is sealed."""
     layout, seconds, network = Layout(settings.data), settings.flush_seconds, settings.allow_network_journal
-    events = Journal(layout, WRITER, seconds=seconds, allow_network=network)
-    return events, Journal(layout, REJECTED, seconds=seconds, allow_network=network, lazy=True)
+    events = Journal(layout, WRITER, seconds=seconds, allow_network=network, patience=PATIENCE)
+    return events, Journal(layout, REJECTED, seconds=seconds, allow_network=network, patience=PATIENCE, lazy=True)
 
 
 def create_app(
@@ -54,16 +55,13 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        sealing = asyncio.create_task(_seal_regularly([events, rejected], settings.flush_seconds))
-        child = Child(maintain) if maintain else None
-        try:
+        async with contextlib.AsyncExitStack() as closing:  # from the last to the first, whatever fails
+            if maintain:
+                closing.push_async_callback(Child(maintain).stop)
+            closing.push_async_callback(rejected.close)
+            closing.push_async_callback(events.close)
+            closing.callback(asyncio.create_task(_seal_regularly([events, rejected], settings.flush_seconds)).cancel)
             yield
-        finally:
-            sealing.cancel()
-            await events.close()
-            await rejected.close()
-            if child:
-                await child.stop()
 
     pages = Starlette(routes=[Route("/healthz", healthz)], lifespan=lifespan)
 
@@ -104,5 +102,5 @@ async def _seal_regularly(journals: Sequence[GroupCommit], seconds: float) -> No
         for journal in journals:
             try:
                 await journal.seal_if_due()
-            except OSError as error:
-                log.error("a segment could not be sealed: %s; it is tried again", error.strerror)
+            except Exception as error:
+                log.error("a segment could not be sealed: %s; it is tried again", type(error).__name__)

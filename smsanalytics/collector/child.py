@@ -36,12 +36,15 @@ class Child:
         pause = SOONEST_RESTART
         while not self._stopping:
             started = time.monotonic()
-            self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
-            code = await self._process.wait()
+            try:
+                self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+                ended = f"ended with {await self._process.wait()}"
+            except OSError as error:
+                ended = f"could not be started: {error.strerror}"
             if self._stopping:
                 return
             pause = SOONEST_RESTART if time.monotonic() - started > LATEST_RESTART else min(2 * pause, LATEST_RESTART)
-            log.error("the maintenance ended with %d; it is started again in %.0f s", code, pause)
+            log.error("the maintenance %s; it is started again in %.0f s", ended, pause)
             await asyncio.sleep(pause)
 
     async def stop(self) -> None:

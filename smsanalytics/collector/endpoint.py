@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 from collections.abc import Mapping
@@ -82,6 +83,8 @@ class CallbackEndpoint:
             body = await self._read(scope, receive)
         except _TooLarge:
             return await TOO_LARGE.send(send)
+        except asyncio.CancelledError:  # the collector stops, and the body was still on its way
+            return await NOT_STORED.send(send)
         if body is None:
             return None  # the client went away
         return await (await self._keep(account, terms, body, scope)).send(send)
@@ -113,7 +116,7 @@ class CallbackEndpoint:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         for name, value in scope["headers"]:
-            if name == b"content-length" and int(value) > self._max_body_bytes:
+            if name == b"content-length" and (len(value) > 12 or int(value) > self._max_body_bytes):
                 raise _TooLarge
         parts: list[bytes] = []
         size = 0
@@ -130,8 +133,7 @@ class CallbackEndpoint:
                 return b"".join(parts)
 
     async def _reject(self, account: str, terms: Terms, body: bytes, scope: Scope, reason: str) -> None:
-        for secret in terms.secrets.values():
-            body = body.replace(secret, b"***")
+        body = terms.masked(body)
         fields = {
             "reason": reason,
             "remote": scope["client"][0] if scope.get("client") else "",

@@ -7,7 +7,6 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from types import FrameType
 
 import uvicorn
 
@@ -22,18 +21,13 @@ log = logging.getLogger("smsanalytics.collector")
 
 
 class _Server(uvicorn.Server):
-    """Stops on a signal and then returns, so that a stop that was asked for ends with exit code 0."""
+    """Leaves signals to `serve`."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._stop) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        yield
 
-    def _stop(self, _: int, __: FrameType | None) -> None:
+    def stop(self, *_: object) -> None:
         self.should_exit = True
 
 
@@ -69,9 +63,14 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    server = _Server(config)
+    for number in SIGNALS:
+        signal.signal(number, server.stop)
     host, port = listening.getsockname()[:2]
     log.info("listening on http://%s:%d/callback", host, port)
-    _Server(config).run(sockets=[listening])
+    server.run(sockets=[listening])
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # all is done: a second signal has nothing left to stop
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from smsanalytics.errors import StoreBusy
+
+LEVELS = 3  #: from a partition or a slot up to the parent of the store
 
 
 def sync_directory(directory: Path) -> None:
@@ -30,12 +33,17 @@ def sync_file(path: Path) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Create a directory with its parents, each of them durable in its own parent."""
-    missing = [directory, *directory.parents]
-    missing = missing[: next(index for index, path in enumerate(missing) if path.is_dir())]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        sync_directory(path.parent)
+    """
+    Create a directory with its parents, and make their names durable.
+
+    Names that were there already are synced as well, up to the parent of the store: whoever made them may have died,
+    or failed, before they were durable.
+    """
+    missing = sum(not path.is_dir() for path in (directory, *directory.parents))
+    directory.mkdir(parents=True, exist_ok=True)
+    for number, parent in enumerate(directory.parents[: max(missing, LEVELS)]):
+        with contextlib.suppress(PermissionError) if number >= missing else contextlib.nullcontext():
+            sync_directory(parent)
 
 
 def publish(finished: Path, target: Path) -> None:
@@ -58,21 +66,28 @@ def replace(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def locked(directory: Path, what: str) -> Iterator[None]:
+def locked(directory: Path, what: str, *, patience: float = 0.0) -> Iterator[int]:
     """
     Hold the lock of a directory; it ends with the process, however that ends.
+
+    Yields the descriptor that holds it.
 
     Raises
     ------
     StoreBusy
-        If another process holds it.
+        If another process still holds it after `patience` seconds.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    deadline = time.monotonic() + patience
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreBusy(f"{what} is in use by another process ({directory}); stop that one first") from None
-        yield
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise StoreBusy(f"{what} is in use by another process ({directory}); stop that one first") from None
+                time.sleep(0.05)
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import duckdb
 
+from smsanalytics.errors import StoreError
 from smsanalytics.store import durable
+from smsanalytics.store.journal import VERSION as FORMAT
+from smsanalytics.store.journal import entry, is_whole, line
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
 from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, SORTED_BY, TABLE_OF_KIND, VERSION, typed
 
@@ -62,21 +65,17 @@ def flush(
 def _publish(
     connection: duckdb.DuckDBPyConnection, layout: Layout, writer: str, segment: SegmentFile, zones: Mapping[str, str]
 ) -> Flushed:
-    source = layout.slot(writer) / segment.name
-    try:
-        _stage(connection, source, zones)
-        unreadable = []
-    except duckdb.Error:
-        unreadable = _stage_what_is_readable(connection, layout, source, segment, zones)
+    stage = _Stage(connection, layout.tmp / f"part-{writer}.jsonl", segment, zones)
+    stage.fill(layout.slot(writer) / segment.name)
     rows = {}
     for table in EVENT_TABLES:
-        rows[table] = _count(connection, f"staged_{table}")
+        rows[table] = count(connection, f"staged_{table}")
         if rows[table]:
             target = layout.event_file(table, segment.date, EventFile(writer, segment.seq, segment.seq))
             write(
                 connection, f"FROM staged_{table} ORDER BY {SORTED_BY[table]}", layout.tmp / f"{table}-{writer}", target
             )
-    return Flushed(writer, segment.seq, rows, len(unreadable))
+    return Flushed(writer, segment.seq, rows, len(stage.unreadable))
 
 
 def write(connection: duckdb.DuckDBPyConnection, query: str, unfinished: Path, target: Path) -> None:
@@ -93,45 +92,59 @@ def quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-class _NotAllLines(duckdb.Error):
-    """A line became no row of any table."""
+class _Stage:
+    """
+    The typed rows of one segment, in memory, before they are written.
 
+    Attributes
+    ----------
+    unreadable : list of bytes
+        Lines that became no row of their table; they are staged, raw, as rejected.
+    """
 
-def _stage(connection: duckdb.DuckDBPyConnection, source: Path, zones: Mapping[str, str]) -> None:
-    """Make the typed rows of a segment in memory; raise duckdb.Error if that fails for any line of it."""
-    columns = ", ".join(f"{name}: '{sql_type}'" for name, sql_type in JOURNAL.items())
-    read = f"read_json({quoted(source)}, format = 'newline_delimited', columns = {{{columns}}})"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE lines AS FROM {read} WHERE v = 1 AND fields IS NOT NULL")
-    for kind, table in TABLE_OF_KIND.items():
-        of_kind = f"(FROM lines WHERE kind = '{kind}')"
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table} AS {typed(table, of_kind, zones)}")
-        bad = _count(connection, f"staged_{table} WHERE received_at IS NULL")
-        if bad:
-            raise _NotAllLines("a line has no time of receipt")
-    if sum(_count(connection, f"staged_{table}") for table in EVENT_TABLES) != source.read_bytes().count(b"\n"):
-        raise _NotAllLines("a line is of no known kind")
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, scratch: Path, segment: SegmentFile, zones: Mapping[str, str]
+    ) -> None:
+        self._connection, self._scratch, self._segment, self._zones = connection, scratch, segment, zones
+        self.unreadable: list[bytes] = []
 
+    def fill(self, source: Path) -> None:
+        """Stage the lines of a segment, the unreadable ones as rejected."""
+        lines = [text + b"\n" for text in source.read_bytes().split(b"\n") if text]
+        whole = [text for text in lines if is_whole(text)]
+        self.unreadable = [text for text in lines if not is_whole(text)]
+        if self.unreadable or not self._readable(source, len(lines)):
+            self._fill_with_readable(whole)
+        for text in self.unreadable:
+            received_at, raw = _received_at(text, self._segment), text.rstrip(b"\n")
+            row = "('', make_timestamptz(?), 'journal', '', ?)"
+            self._connection.execute(f"INSERT INTO staged_rejected VALUES {row}", [received_at, raw])
 
-def _stage_what_is_readable(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, source: Path, segment: SegmentFile, zones: Mapping[str, str]
-) -> list[bytes]:
-    """Stage the good lines of a segment as usual, and the bad ones, raw, as rejected."""
-    part = layout.tmp / f"part-{source.name}.jsonl"
+    def _fill_with_readable(self, lines: list[bytes]) -> None:
+        if not self._lines_readable(lines):
+            if not self._lines_readable(self._known_good()):
+                raise StoreError("DuckDB cannot read a line that is known to be good; nothing was published")
+            bad = self._numbers_of_unreadable(lines)
+            self.unreadable += [lines[number] for number in sorted(bad)]
+            lines = [text for number, text in enumerate(lines) if number not in bad]
+            if not self._lines_readable(lines):
+                raise StoreError(f"segment {self._segment.name} cannot be read, though each of its lines can")
 
-    def fails(lines: list[bytes]) -> bool:
-        part.write_bytes(b"".join(lines))
-        try:
-            _stage(connection, part, zones)
-        except duckdb.Error:
-            return True
-        return False
+    def _known_good(self) -> list[bytes]:
+        """One line for each account: if these fail, the fault is not in the content."""
+        fields = {"message_id": "1", "phone": "79001230000", "status": "1", "status_time": "22.11.2026 12:00:00"}
+        noon = (self._segment.date - date(1970, 1, 1)).days * DAY + DAY // 2
+        return [
+            line(entry(account=account, kind="status", signed_by="", key="", fields=fields, extra={}), noon)
+            for account in (*self._zones, "")
+        ]
 
-    def unreadable(lines: list[bytes]) -> set[int]:
-        """Numbers of the lines that fail, by halving."""
+    def _numbers_of_unreadable(self, lines: list[bytes]) -> set[int]:
+        """By halving: a poisonous line is rare."""
         found, open_ranges = set(), [(0, len(lines))]
         while open_ranges:
             first, last = open_ranges.pop()
-            if first < last and fails(lines[first:last]):
+            if first < last and not self._lines_readable(lines[first:last]):
                 middle = (first + last) // 2
                 if last - first == 1:
                     found.add(first)
@@ -139,20 +152,29 @@ def _stage_what_is_readable(
                     open_ranges += [(first, middle), (middle, last)]
         return found
 
-    try:
-        lines = [text + b"\n" for text in source.read_bytes().split(b"\n") if text]
-        bad = unreadable(lines)
-        part.write_bytes(b"".join(text for number, text in enumerate(lines) if number not in bad))
-        _stage(connection, part, zones)
-    finally:
-        part.unlink(missing_ok=True)
-    raw = [lines[number] for number in sorted(bad)]
-    for text in raw:
-        connection.execute(
-            "INSERT INTO staged_rejected VALUES ('', make_timestamptz(?), 'journal', '', ?)",
-            [_received_at(text, segment), text.rstrip(b"\n")],
-        )
-    return raw
+    def _lines_readable(self, lines: list[bytes]) -> bool:
+        self._scratch.write_bytes(b"".join(lines))
+        try:
+            return self._readable(self._scratch, len(lines))
+        finally:
+            self._scratch.unlink()
+
+    def _readable(self, source: Path, lines: int) -> bool:
+        """Stage all lines of a file; tell whether each became a row received on the segment's date."""
+        columns = ", ".join(f"{name}: '{sql_type}'" for name, sql_type in JOURNAL.items())
+        read = f"read_json({quoted(source)}, format = 'newline_delimited', columns = {{{columns}}})"
+        on_date = f"received_at::DATE = DATE '{self._segment.date}'"
+        rows = 0
+        try:
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE lines AS FROM {read}")
+            for kind, table in TABLE_OF_KIND.items():
+                of_kind = f"(FROM lines WHERE v = {FORMAT} AND kind = '{kind}' AND fields IS NOT NULL)"
+                query = typed(table, of_kind, self._zones)
+                self._connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table} AS {query}")
+                rows += count(self._connection, f"staged_{table} WHERE {on_date}")
+        except duckdb.Error:
+            return False
+        return rows == lines
 
 
 def _received_at(text: bytes, segment: SegmentFile) -> int:
@@ -163,6 +185,7 @@ def _received_at(text: bytes, segment: SegmentFile) -> int:
     return stamped if midnight <= stamped < midnight + DAY else midnight
 
 
-def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """The number of rows of a relation."""
     row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
     return int(row[0]) if row else 0

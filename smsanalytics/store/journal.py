@@ -73,6 +73,8 @@ class Journal:
         Sync when a segment is sealed instead of at each write: for what was refused anyway.
     allow_network : bool
         Accept a network file system, whose fsync may promise less than it says.
+    patience : float
+        How long to wait for the lock: a maintenance may be sealing what a dead writer left. [s]
     now : callable
         Wall clock in nanoseconds since 1970, UTC.
 
@@ -93,6 +95,7 @@ class Journal:
         segment_bytes: int = 64 * 2**20,
         lazy: bool = False,
         allow_network: bool = False,
+        patience: float = 0.0,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.directory = layout.slot(writer)
@@ -105,7 +108,8 @@ class Journal:
                 "choose a local disk, or set allow_network_journal = true"
             )
         self._closing = contextlib.ExitStack()
-        self._closing.enter_context(locked(self.directory, f"journal slot {writer}"))
+        lock = locked(self.directory, f"journal slot {writer}", patience=patience)
+        self._lock = self._closing.enter_context(lock)
         recover(self.directory)
         self._last_number = layout.last_number(writer)
 
@@ -141,17 +145,20 @@ class Journal:
         if due:
             self._seal()
         if self._segment is None:
+            if not os.path.samestat(os.fstat(self._lock), os.stat(self.directory)):  # noqa: PTH116
+                raise OSError(errno.ESTALE, "the slot was replaced")
             number = self._last_number + 1
             replace(self.directory / "counter", b"%d\n" % number)
             self._last_number = number
             self._segment = _Segment(self.directory, SegmentFile(number, day, "open"))
-            sync_directory(self.directory)
+            self._segment.make_name_durable()
         return self._segment
 
     def _seal(self) -> None:
         if self._segment is not None:
             self._segment.seal(sync=self._lazy)
-            self._segment = None
+            self._segment = None  # from here on it is the maintenance's, whatever becomes of the sync
+            sync_directory(self.directory)
 
 
 class _Segment:
@@ -168,6 +175,13 @@ class _Segment:
 
     def is_due(self, seconds: float, segment_bytes: int) -> bool:
         return self._broken or self._size >= segment_bytes or time.monotonic() - self._opened >= seconds
+
+    def make_name_durable(self) -> None:
+        try:
+            sync_directory(self._path.parent)
+        except OSError:
+            self._broken = True
+            raise
 
     def append(self, lines: bytes, *, sync: bool) -> None:
         try:
@@ -203,7 +217,6 @@ class _Segment:
             self._path.rename(self._sealed)
         else:
             self._path.unlink()
-        sync_directory(self._path.parent)
         os.close(self._descriptor)
 
 

@@ -30,6 +30,13 @@ _FILE = re.compile(r"(?P<writer>[a-z][a-z0-9]*)-(?P<first>[0-9]{10})-(?P<last>[0
 _SEGMENT = re.compile(r"(?P<seq>[0-9]{10})\.(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.(?P<state>open|sealed)")
 
 
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, order=True)
 class EventFile:
     """The name of one published file: who wrote it, and which journal segments it holds."""
@@ -61,7 +68,8 @@ class SegmentFile:
     def parse(cls, name: str) -> Self | None:
         """Read a segment's name; None for a file that is none."""
         match = _SEGMENT.fullmatch(name)
-        return cls(int(match["seq"]), date.fromisoformat(match["date"]), match["state"]) if match else None
+        day = _date(match["date"]) if match else None
+        return cls(int(match["seq"]), day, match["state"]) if match and day else None
 
     @property
     def name(self) -> str:
@@ -139,11 +147,21 @@ class Layout:
 
     def event_files(self, table: str) -> dict[date, list[EventFile]]:
         """All files of a table by date, superseded ones among them."""
-        found: dict[date, list[EventFile]] = {}
-        for partition in sorted((self.data / table).glob("date=*")):
-            files = [file for path in partition.iterdir() if (file := EventFile.parse(path.name))]
-            found[date.fromisoformat(partition.name.removeprefix("date="))] = files
-        return found
+        return {
+            day: [file for path in partition.iterdir() if (file := EventFile.parse(path.name))]
+            for day, partition in self._partitions(table)
+        }
+
+    def generations(self) -> dict[date, list[int]]:
+        """The generations of messages there are by date, in order, superseded ones among them."""
+        return {
+            day: sorted(int(path.stem) for path in partition.glob("*.parquet") if path.stem.isdecimal())
+            for day, partition in self._partitions("messages")
+        }
+
+    def _partitions(self, table: str) -> list[tuple[date, Path]]:
+        found = sorted((self.data / table).glob("date=*"))
+        return [(day, path) for path in found if (day := _date(path.name.removeprefix("date=")))]
 
     def live_files(self, table: str, *, published: dict[str, int] | None = None) -> list[Path]:
         """

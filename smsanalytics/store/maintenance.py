@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import errno
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC
 from pathlib import Path
 
 import duckdb
 
-from smsanalytics.errors import StoreBusy
+from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable, journal
 from smsanalytics.store.flush import Flushed, flush, write
 from smsanalytics.store.layout import Layout
@@ -59,6 +60,8 @@ class Maintenance:
     ------
     StoreBusy
         If another maintenance works on this store.
+    StoreError
+        If a zone cannot be worked with.
     """
 
     def __init__(self, layout: Layout, zones: Mapping[str, str]) -> None:
@@ -73,6 +76,9 @@ class Maintenance:
                 if left_over.is_file():
                     left_over.unlink()
             self._connection = closing.enter_context(connect(self._layout))
+            known = {name for (name,) in self._connection.execute("SELECT name FROM pg_timezone_names()").fetchall()}
+            if strange := set(self._zones.values()) - known:
+                raise StoreError(f"DuckDB does not know the time zone {min(strange)}; an example is Europe/Moscow")
             self._closing = closing.pop_all()
         return self
 
@@ -80,7 +86,22 @@ class Maintenance:
         self._closing.close()
 
     def run(self) -> Pass:
-        """Do everything there is to do."""
+        """
+        Do everything there is to do.
+
+        Raises
+        ------
+        StoreError
+            If the disk, or DuckDB, does not let it. What was not done is done by the next pass.
+        """
+        try:
+            return self._run()
+        except OSError as error:
+            raise StoreError(f"maintenance stopped: {os.strerror(error.errno or errno.EIO)}") from None
+        except duckdb.Error as error:  # its text may quote values
+            raise StoreError(f"maintenance stopped: {type(error).__name__} in DuckDB") from None
+
+    def _run(self) -> Pass:
         flushed: list[Flushed] = []
         for writer in self._layout.slots():
             self._adopt(writer)
@@ -108,7 +129,10 @@ def fold(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
     All dates are written anew under new names, and replacing ``live.json`` commits them: a reader sees a fold whole
     or not at all, and a crash only repeats it.
     """
-    live = Live.read(layout)
+    try:
+        live = Live.read(layout)
+    except StoreError:
+        live = Live({}, {}, None)
     published = {writer: layout.published(writer) for writer in layout.slots()}
     news = any(
         published.get(file.writer, 0) >= file.last > live.folded.get(file.writer, 0)
@@ -122,32 +146,35 @@ def fold(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
     connection.execute("DROP TABLE IF EXISTS folding")
     tables.folded(events).create("folding")
     [(newest,)] = events.max("received_at").fetchall()
-    generation = 1 + max(
-        [int(path.stem) for path in layout.messages.glob("date=*/*.parquet")],
-        default=max(live.generations.values(), default=0),
-    )
-    dates = connection.execute("SELECT DISTINCT first_seen_at::DATE FROM folding ORDER BY ALL").fetchall()
-    for (day,) in dates:
+    there = [generation for generations in layout.generations().values() for generation in generations]
+    generation = 1 + max([*there, *live.generations.values()], default=0)
+    dates = [day for (day,) in connection.execute("SELECT DISTINCT first_seen_at::DATE FROM folding").fetchall()]
+    for day in sorted(dates):
         query = f"FROM folding WHERE first_seen_at::DATE = DATE '{day}' ORDER BY {SORTED_BY['messages']}"
         write(connection, query, layout.tmp / "messages", layout.message_file(day, generation))
     connection.execute("DROP TABLE folding")
+    for day, superseded in live.generations.items():
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(layout.message_file(day, superseded))  # its grace period begins now
     as_of = newest.astimezone(UTC) if newest else None
     durable.make_directory(layout.messages)
-    durable.replace(layout.live_messages, Live({day: generation for (day,) in dates}, published, as_of).encoded())
+    durable.replace(layout.live_messages, Live(dict.fromkeys(dates, generation), published, as_of).encoded())
     log.info("folded up to %s", ", ".join(f"{writer}-{seq}" for writer, seq in published.items()))
     return True
 
 
 def sweep(layout: Layout, *, now: float | None = None) -> list[Path]:
     """Delete message files that stopped counting so long ago that no reader can still be about to open them."""
-    generations = Live.read(layout).generations
+    counting = Live.read(layout).generations
     old = (time.time() if now is None else now) - GRACE_SECONDS
-    swept = []
-    for partition in layout.messages.glob("date=*"):
-        counting = generations.get(date.fromisoformat(partition.name.removeprefix("date=")))
-        files = sorted(partition.glob("*.parquet"))
-        for path, successor in itertools.zip_longest(files, files[1:], fillvalue=layout.live_messages):
-            if int(path.stem) != counting and successor.stat().st_mtime < old:
-                path.unlink()
-                swept.append(path)
+    swept = [
+        path
+        for day, generations in layout.generations().items()
+        for generation in generations
+        if generation != counting.get(day)
+        and (path := layout.message_file(day, generation)).exists()
+        and path.stat().st_mtime < old
+    ]
+    for path in swept:
+        path.unlink()
     return swept

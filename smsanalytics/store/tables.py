@@ -14,6 +14,7 @@ import duckdb
 import narwhals as nw
 import orjson
 
+from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
@@ -65,14 +66,25 @@ class Live:
 
     @classmethod
     def read(cls, layout: Layout) -> Live:
+        """
+        Read it; nothing counts where there is none.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be read.
+        """
         if not layout.live_messages.exists():
             return cls({}, {}, None)
-        said = orjson.loads(layout.live_messages.read_bytes())
-        return cls(
-            {date.fromisoformat(day): generation for day, generation in said["generations"].items()},
-            said["folded"],
-            datetime.fromisoformat(said["as_of"]).astimezone(UTC) if said["as_of"] else None,
-        )
+        try:
+            said = orjson.loads(layout.live_messages.read_bytes())
+            return cls(
+                {date.fromisoformat(day): generation for day, generation in said["generations"].items()},
+                said["folded"],
+                datetime.fromisoformat(said["as_of"]).astimezone(UTC) if said["as_of"] else None,
+            )
+        except (ValueError, TypeError, KeyError):
+            raise StoreError(f"{layout.live_messages} is damaged; `smsanalytics maintain` makes it anew") from None
 
     def encoded(self) -> bytes:
         return orjson.dumps(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 
 from smsanalytics.wire.body import Fields, parse
 from smsanalytics.wire.kind import Kind, check_shape, kind_of
@@ -35,6 +36,20 @@ class Terms:
     algorithms: tuple[str, ...] = ()
     charset: str | None = None
     inbound_numbers: frozenset[bytes] = frozenset()
+
+    def masked(self, body: bytes) -> bytes:
+        """
+        A body without the secrets it may hold, in clear or percent-encoded.
+
+        Examples
+        --------
+        >>> Terms({"2025": b"s3cret", "2026": b"s3cret-Key"}).masked(b"id=1&note=s3cret-Key&md5=%733cret")
+        b'id=1&note=***&md5=***'
+        """
+        secrets = sorted(self.secrets.values(), key=len, reverse=True)
+        masked = _replaced(body, secrets)
+        decoded = unquote_to_bytes(masked)
+        return _replaced(decoded, secrets) if any(secret in decoded for secret in secrets) else masked
 
 
 @dataclass(frozen=True)
@@ -100,8 +115,17 @@ def _read_event(fields: Fields, terms: Terms) -> Callback:
     signed_by, key = "none", ""
     if terms.secrets:
         signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms)
+    for name, value in fields.items():
+        if name not in CONTROL and any(secret in value for secret in terms.secrets.values()):
+            fields[name] = terms.masked(value)  # somebody put it into a parameter of their own
     known, extra = rename(kind, fields, charset=_codec(fields, terms), drop=CONTROL)
     return Callback(kind, signed_by, key, known, extra)
+
+
+def _replaced(text: bytes, secrets: Iterable[bytes]) -> bytes:
+    for secret in secrets:
+        text = text.replace(secret, b"***")
+    return text
 
 
 def _codec(fields: Fields, terms: Terms) -> str:

@@ -76,6 +76,7 @@ def rename(
     unwanted = {*drop, *_CONTROL_OF_KIND}
     known: dict[str, str] = {}
     extra: dict[str, str] = {}
+    raw: dict[str, str] = {}
     for theirs, value in fields.items():
         if theirs in unwanted:
             continue
@@ -85,5 +86,5 @@ def rename(
             home[name] = value.decode(charset)
         except UnicodeDecodeError:
             home[name] = value.decode(charset, "replace")
-            extra[f"raw_{name}"] = value.hex()
-    return known, extra
+            raw[f"raw_{name}"] = value.hex()
+    return known, extra | raw

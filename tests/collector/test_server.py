@@ -81,6 +81,21 @@ def test_nothing_of_a_callback_is_in_the_log(collector):
     assert not any(word in log for word in ("79001239999", "4711", SECRET))
 
 
+def test_a_length_of_five_thousand_digits_is_too_large(collector):
+    assert request(collector, "POST", "/callback", b"", {"Content-Length": "0" * 5000 + "9"})[0] == 413
+
+
+def test_a_stop_with_a_half_sent_body_open_ends_with_0_within_its_bound(tmp_path):
+    with serving(tmp_path / "data", "--no-maintain") as running:
+        address = urlsplit(running.url)
+        with socket.create_connection((address.hostname, address.port), timeout=30) as link:
+            link.sendall(b"POST /callback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nid=1")
+            assert running.post(status_body(1)) == 200
+            assert running.stop() == 0
+            assert link.recv(100).startswith(b"HTTP/1.1 503")
+        assert "Traceback" not in running.log.read_text()
+
+
 def test_a_body_without_a_length_is_cut_off_when_it_grows_too_large(collector):
     answer = b""
     with socket.create_connection((urlsplit(collector.url).hostname, urlsplit(collector.url).port), timeout=10) as link:

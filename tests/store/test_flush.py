@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from smsanalytics.errors import StoreError
 from smsanalytics.store.journal import Journal, entry, line
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
@@ -217,6 +219,12 @@ def test_five_restarts_with_an_emptied_journal_lose_nothing(layout):
     )
 
 
+def rewritten(old, new, **fields):
+    """A line of other content with a true checksum: as a bug, or a hand, would make it."""
+    content = line(event(**fields), STAMP).replace(old, new)[:-18]
+    return content + b',"crc":"%08x"}\n' % zlib.crc32(content)
+
+
 POISON = [
     pytest.param(b"\n", id="empty-line"),
     pytest.param(b"not json\n", id="no-json"),
@@ -224,14 +232,16 @@ POISON = [
     pytest.param(b'{"v":1}\n', id="no-fields"),
     pytest.param(b"[]\n", id="list"),
     pytest.param(b"null\n", id="null"),
-    pytest.param(line(event(), STAMP).replace(b'"v":1', b'"v":2'), id="a-later-version"),
-    pytest.param(line(event(), STAMP).replace(b'"kind":"status"', b'"kind":"news"'), id="unknown-kind"),
+    pytest.param(rewritten(b'"v":1', b'"v":2'), id="a-later-version"),
+    pytest.param(rewritten(b'"kind":"status"', b'"kind":"news"'), id="unknown-kind"),
     pytest.param(line(event(), 9223372036854775807), id="received-at-overflow"),
-    pytest.param(line(event(), STAMP).replace(b"%d" % STAMP, b'"soon"'), id="received-at-text"),
-    pytest.param(line(event(sender="X"), STAMP).replace(b'"X"', b'"\\ud800"'), id="lone-surrogate"),
-    pytest.param(line(event(sender="X"), STAMP).replace(b'"sender":"X"', b'"phone":"1","phone":"2"'), id="key-twice"),
-    pytest.param(line(event(sender="X"), STAMP).replace(b'"X"', b"{}"), id="object-for-text"),
+    pytest.param(rewritten(b"%d" % STAMP, b'"soon"'), id="received-at-text"),
+    pytest.param(rewritten(b'"X"', b'"\\ud800"', sender="X"), id="lone-surrogate"),
+    pytest.param(rewritten(b'"sender":"X"', b'"phone":"1","phone":"2"', sender="X"), id="key-twice"),
+    pytest.param(rewritten(b'"X"', b"{}", sender="X"), id="object-for-text"),
     pytest.param(line(event(), STAMP)[:-1] + line(event(), STAMP), id="two-on-one-line"),
+    pytest.param(line(event(), STAMP + 86_400_000_000), id="of-another-date"),
+    pytest.param(line(event(), STAMP).replace(b'"status":"1"', b'"status":"3"'), id="altered-on-the-disk"),
     pytest.param(line(event(message_id="1e9"), STAMP), id="id-1e9"),
     pytest.param(line(event(sender="a\0b", extra={"x\0": "\0"}), STAMP), id="nul"),
     pytest.param(line(event(status_at="9223372036854775807"), STAMP), id="ts-overflow"),
@@ -254,6 +264,36 @@ def test_one_poisonous_line_never_stops_a_flush_nor_its_neighbours(layout, poiso
     assert done.unreadable == len(rows(layout, "rejected"))
     assert all(row["body"] == poison.rstrip(b"\n") for row in rows(layout, "rejected"))
     assert layout.segments("w0") == []
+
+
+def test_ten_thousand_torn_lines_are_no_matter(layout):
+    good = line(event(message_id="101"), STAMP)
+    layout.slot("w0").mkdir(parents=True)
+    (layout.slot("w0") / "0000000001.2026-11-22.sealed").write_bytes(good + b'{"v":1,"torn\n' * 10_000)
+    with Maintenance(layout, {}) as maintenance:
+        assert maintenance.run().unreadable == 10_000
+    assert [row["message_id"] for row in rows(layout, "statuses")] == [101]
+
+
+def test_a_fault_of_the_machine_is_not_taken_for_one_of_the_content(layout, monkeypatch):
+    writer = Journal(layout, "w0", now=lambda: STAMP * 1000)
+    writer.write([event()])
+    writer.close()
+    monkeypatch.setattr("smsanalytics.store.flush.typed", lambda *_: "SELECT no_such_function()")
+    with Maintenance(layout, {}) as maintenance, pytest.raises(StoreError, match="known to be good"):
+        maintenance.run()
+    monkeypatch.undo()
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    assert len(rows(layout, "statuses")) == 1
+
+
+def test_a_zone_that_duckdb_does_not_know_stops_the_maintenance_before_it_touches_anything(layout):
+    with (
+        pytest.raises(StoreError, match="does not know the time zone localtime"),
+        Maintenance(layout, {"default": "localtime"}),
+    ):
+        pass
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(

@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from datetime import date
 
 import pytest
@@ -108,6 +109,59 @@ def test_a_failed_batch_is_cut_back_and_the_journal_goes_on(layout, monkeypatch,
     writer.close()
     assert b"".join(content(layout)) == line(event(1), NOON // 1000) + line(event(3), NOON // 1000)
     assert len(content(layout)) == (1 if call == "write" else 2)  # a descriptor whose sync failed is not used again
+
+
+def test_no_acknowledgement_before_the_name_of_the_segment_is_durable(layout, monkeypatch):
+    writer = Journal(layout, "w0")
+    synced = []
+
+    def failing(directory):
+        synced.append(directory)
+        if len(synced) == 1:
+            raise OSError(errno.EIO, "injected")
+
+    monkeypatch.setattr(journal, "sync_directory", failing)
+    with pytest.raises(JournalError):
+        writer.write([event(1)])
+    writer.write([event(2)])
+    assert len(synced) == 3  # failed; the empty segment was removed; the new one has a durable name
+    assert segments(layout) == [(2, "open")]
+    writer.close()
+
+
+def test_a_segment_that_was_handed_over_is_never_written_again(layout, monkeypatch):
+    moments = iter([NOON, NOON + DAY, NOON])
+    writer = Journal(layout, "w0", now=lambda: next(moments))
+    writer.write([event(1)])
+
+    def failing(directory):
+        raise OSError(errno.EIO, "injected")
+
+    monkeypatch.setattr(journal, "sync_directory", failing)
+    with pytest.raises(JournalError):
+        writer.write([event(2)])
+    monkeypatch.undo()
+    writer.write([event(3)])
+    writer.close()
+    assert content(layout) == [line(event(1), NOON // 1000), line(event(3), NOON // 1000)]
+
+
+def test_a_slot_directory_that_was_replaced_is_not_written(layout):
+    writer = Journal(layout, "w0")
+    layout.slot("w0").rename(layout.slot("w0").with_name("aside"))
+    layout.slot("w0").mkdir()
+    with pytest.raises(JournalError):
+        writer.write([event(1)])
+    assert list(layout.slot("w0").iterdir()) == []
+    writer.close()
+
+
+def test_a_new_writer_waits_for_a_maintenance_that_is_sealing(layout):
+    first = Journal(layout, "w0")
+    closing = threading.Timer(0.3, first.close)
+    closing.start()
+    Journal(layout, "w0", patience=5.0).close()
+    closing.join()
 
 
 def test_a_short_write_counts_as_failed(layout, monkeypatch):

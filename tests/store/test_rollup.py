@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smsanalytics import open_store
+from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
@@ -198,9 +199,13 @@ def test_a_reader_sees_a_fold_whole_and_superseded_files_stay_for_a_grace_period
     layout.live_messages.with_name("live.json").unlink()
     assert open_store(tmp_path).messages().fetchall() == []  # only live.json makes a generation count
     (layout.live_messages).write_bytes(live.encoded())
-    now = max(path.stat().st_mtime for path in [*files, layout.live_messages])
+    superseded = min(files)
+    now = superseded.stat().st_mtime
+    assert now >= max(
+        path.stat().st_mtime for path in files
+    )  # its grace period began with the commit, not with its writing
     assert sweep(layout, now=now + GRACE_SECONDS - 1) == []
-    assert [path.stem for path in sweep(layout, now=now + GRACE_SECONDS + 1)] == ["0000000001"]
+    assert sweep(layout, now=now + GRACE_SECONDS + 1) == [superseded]
     assert [row["state"] for row in open_store(tmp_path).messages().to_dicts()] == ["delivered"]
 
 
@@ -220,3 +225,31 @@ def test_an_earlier_moment_is_computed_from_what_was_received_by_then(tmp_path):
     assert states == ["pending", "delivered", "delivered"]
     assert store.messages(as_of=noon - timedelta(days=1)).fetchall() == []
     assert Tables(layout, connect(layout)).messages(Live.read(layout)).shape[0] == 1
+
+
+def test_a_damaged_commit_is_said_to_readers_and_made_anew_by_maintenance(tmp_path):
+    layout = Layout(tmp_path)
+    collect(layout, [{"account": "default", "message_id": 1, "phone": "79001230001", "status": 1, "err": None, "at": BASE,
+                      "received": BASE, "hlr": False, **dict.fromkeys(oracle.TERMS + oracle.NETWORK)}])  # fmt: skip
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    layout.live_messages.write_bytes(b"")
+    with pytest.raises(StoreError, match=r"live\.json is damaged; `smsanalytics maintain` makes it anew"):
+        open_store(tmp_path).messages()
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    assert open_store(tmp_path).messages().shape[0] == 1
+
+
+@pytest.mark.parametrize("name", ["statuses/date=foo/x.parquet", "messages/date=2026-13-45/0000000001.parquet", "messages/date=2026-11-22/foo.parquet",
+                                  "journal/w0/0000000009.2026-13-45.sealed", "journal/lost+found/x", "statuses/date=2026-11-22.bak/x"])  # fmt: skip
+def test_foreign_files_in_the_store_stop_nobody(tmp_path, name):
+    layout = Layout(tmp_path)
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(b"foreign")
+    collect(layout, [{"account": "default", "message_id": 1, "phone": "79001230001", "status": 1, "err": None, "at": BASE,
+                      "received": BASE, "hlr": False, **dict.fromkeys(oracle.TERMS + oracle.NETWORK)}])  # fmt: skip
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    assert open_store(tmp_path).messages().shape[0] == 1
+    assert (tmp_path / name).exists()

@@ -59,3 +59,13 @@ def test_every_refusal_has_a_reason():
     assert {refusal.reason for refusal in CallbackRefused.__subclasses__()} == {"malformed", "structure", "signature"}
     with pytest.raises(BadSignature):
         read(status_body(1042, secret="other"), TERMS)
+
+
+def test_a_secret_that_is_echoed_in_a_parameter_is_not_stored():
+    callback = read(status_body(1042, note="my-s3cret_Key-1"), TERMS)[0]
+    assert callback.extra == {"note": "my-***"}
+
+
+def test_the_hex_of_a_text_wins_over_an_echoed_parameter_of_that_name():
+    callback = read(status_body(1042) + b"&charset=utf-8&sender=%C4&raw_sender=fake", TERMS)[0]
+    assert callback.extra["raw_sender"] == "c4"
