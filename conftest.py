@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from smsanalytics.store import journal
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
+
+settings.register_profile("quick", phases=[Phase.explicit, Phase.reuse, Phase.generate], derandomize="CI" in os.environ)
+settings.load_profile("quick")  # a failure is shown as found: making it small takes minutes
 
 RECEIVED = datetime(2026, 11, 21, 21, 30, tzinfo=UTC)
 STATUSES = [  # message_id, phone, status, err, time, operator

@@ -125,18 +125,6 @@ class Store:
         """Every callback that was refused, with the reason and its body; secrets are masked."""
         return self._events("rejected")
 
-    def stored_messages(self, *, as_of: datetime | None = None) -> duckdb.DuckDBPyRelation:
-        """
-        One row per message as stored, before `metrics.prepare`.
-
-        With an `as_of` before the store's own it is computed anew from the events received by then.
-        """
-        live = Live.read(self._tables.layout)
-        if as_of is None or live.as_of is None or as_of >= live.as_of:
-            return self._tables.messages(live)
-        events = self._tables.events("statuses", published=live.folded)
-        return self._tables.folded(events.filter(f"received_at <= TIMESTAMPTZ '{as_of.astimezone(UTC).isoformat()}'"))
-
     def messages(
         self,
         *,
@@ -155,7 +143,8 @@ class Store:
         tz : str, optional
             Another zone than the store's.
         as_of : str, date or datetime, optional
-            The moment to look from; the newest receipt by default, never the wall clock.
+            The moment to look from, in `tz` where it names no zone; by default when the newest callback was received,
+            never the wall clock.
 
         Returns
         -------
@@ -168,15 +157,7 @@ class Store:
         >>> store.messages(start="2026-11-21", end="2026-11-22").select("sender, state").order("state").fetchall()
         [('SHOP', 'delivered'), ('SHOP', 'failed')]
         """
-        zone = _zone(tz or self.tz)
-        moment = _moment(as_of, zone) or self.as_of or datetime(1970, 1, 1, tzinfo=UTC)
-        stored = self.stored_messages(as_of=moment)
-        for bound, compare in ((_moment(start, zone), ">="), (_moment(end, zone), "<")):
-            if bound is not None:
-                limit = f"TIMESTAMPTZ '{bound.astimezone(UTC).isoformat()}'"
-                stored = stored.filter(f"coalesce(sent_at, first_status_at) {compare} {limit}")
-        oldest = self._tables.oldest(Live.read(self._tables.layout))
-        return metrics.prepare(stored, as_of=moment, tz=zone.key, horizon=self.horizon, since=oldest)
+        return self._messages(Live.read(self._tables.layout), start, end, tz, as_of)[0]
 
     def delivery_rate(
         self,
@@ -222,17 +203,27 @@ class Store:
         for name in by:
             if name not in BY:
                 raise UnknownName.of("column to group by", name, BY)
-        messages = self.messages(start=start, end=end, tz=tz, as_of=as_of)
+        live = Live.read(self._tables.layout)
+        messages, facts = self._messages(live, start, end, tz, as_of)
         rates = metrics.delivery_rate(messages, by=by, type=type).df()
-        zone = _zone(tz or self.tz)
-        moment = _moment(as_of, zone) or self.as_of
-        facts: dict[str, object] = {"as_of": moment and moment.astimezone(UTC), "timezone": zone.key}
         if rates.empty:
             facts |= {"denominator": metrics.delivery.DENOMINATOR, "excluded_n": messages.shape[0]}
         return with_attrs(rates, facts)
 
     def _events(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.events(table).select(", ".join(COLUMNS[table]))
+
+    def _messages(
+        self, live: Live, start: Moment | None, end: Moment | None, tz: str | None, as_of: Moment | None
+    ) -> tuple[duckdb.DuckDBPyRelation, dict[str, object]]:
+        """Messages as of one state of the store, and the facts about them."""
+        zone = _zone(tz or self.tz)
+        moment = _moment(as_of, zone) or live.as_of
+        until = moment or datetime(1970, 1, 1, tzinfo=UTC)
+        stored = self._tables.messages(live, as_of=until, start=_moment(start, zone), end=_moment(end, zone))
+        oldest = self._tables.oldest(live)
+        prepared = metrics.prepare(stored, as_of=until, tz=zone.key, horizon=self.horizon, since=oldest)
+        return prepared, {"as_of": moment and moment.astimezone(UTC), "timezone": zone.key}
 
 
 def _zone(tz: str) -> ZoneInfo:
@@ -246,7 +237,9 @@ def _moment(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
     if moment is None:
         return None
     try:
-        stamp = pd.Timestamp(moment)
+        at = pd.Timestamp(moment)
     except ValueError:
-        raise UnknownName(f"{moment!r} is no date; an example is '2026-11-22'") from None
-    return (stamp if stamp.tzinfo else stamp.tz_localize(zone)).to_pydatetime()
+        at = None
+    if at is None or pd.isna(at):
+        raise UnknownName(f"{str(moment)!r} is no date; an example is '2026-11-22'")
+    return (at if at.tzinfo else at.to_pydatetime().replace(tzinfo=zone)).astimezone(UTC)

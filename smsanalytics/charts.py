@@ -47,7 +47,7 @@ def delivery_rate(rates: Any) -> alt.LayerChart:
     'Delivery rate by operator'
     """
     frame = _pandas(rates)
-    if missing := {RATE, f"{RATE}_low", f"{RATE}_high", "submitted"} - set(frame.columns):
+    if missing := {RATE, f"{RATE}_low", f"{RATE}_high", "submitted", "matured"} - set(frame.columns):
         raise MissingColumns.of(missing, map(str, frame.columns))
     by = [str(name) for name in frame.columns[: list(frame.columns).index("submitted")]]
     time = next((name for name in ("day", "hour") if name in by), None)

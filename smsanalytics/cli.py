@@ -21,7 +21,7 @@ app = typer.Typer(
 
 Data = Annotated[Path | None, typer.Option(help="The store.  [default: data]", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="Settings file.  [default: smsanalytics.toml]", show_default=False)]
-Seed = Annotated[int, typer.Option(help="The same seed makes the same world.")]
+Seed = Annotated[int, typer.Option(help="The same seed makes the same traffic, counted back from now.")]
 
 
 @app.callback()
@@ -76,22 +76,21 @@ def maintain(
         threading.Thread(target=_set_at_eof, args=[stop], daemon=True).start()
     with Maintenance(Layout(settings.data), settings.zones) as maintenance:
         done = maintenance.run()
-        if not follow:
+        if follow:
+            maintenance.follow(stop)
+        else:
             rows = ", ".join(f"{count} {table}" for table, count in done.rows.items() if count)
             typer.echo(f"published {rows or 'nothing new'}; messages {'brought' if done.folded else 'were'} up to date")
-            return
-        stopping = False
-        while not stopping:
-            stopping = stop.wait(1.0)  # what was sealed before the stop was asked for is still published
-            maintenance.run()
 
 
 @app.command()
 def files(
-    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations or rejected")], data: Data = None
+    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations or rejected")],
+    data: Data = None,
+    config: Config = None,
 ) -> None:
     """List the exact Parquet files of a table, for other tools: each event once."""
-    settings = load(None, data=data)
+    settings = load(config, data=data)
     from smsanalytics.api import open_store
 
     for path in open_store(settings.data).files(table):
@@ -142,6 +141,9 @@ def main() -> None:
         app()
     except SmsAnalyticsError as error:
         typer.echo(f"smsanalytics: {error}", err=True)
+        raise SystemExit(2) from None
+    except OSError as error:
+        typer.echo(f"smsanalytics: {error.filename or 'the system'}: {error.strerror}", err=True)
         raise SystemExit(2) from None
 
 

@@ -64,6 +64,7 @@ DELIVERED = _with_outcome("success")  #: 1 delivered, 2 read, 4 link clicked
 FAILED = _with_outcome("failure")  #: 3, 6, 20, 22, 23, 24, 25
 OPEN = _with_outcome("pending")  #: -2 stopped, -1 waiting, 0 passed to the operator
 
+NO_STATUS = -128  #: stands for a status that is no code at all where codes are packed; none of the provider's
 TEST_MODE_ERR = 200  #: the account is in test mode: nothing was really sent
 HLR_TYPE = 4
 TEXT_TYPES = (0, 1, 2, 3)  #: SMS, flash, binary, WAP push: what a delivery rate speaks of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +29,7 @@ from smsanalytics.report.page import Section, render
 ZONE = "Europe/Moscow"
 QUESTIONS: tuple[list[str], ...] = (["day"], ["hour"], ["operator"], ["sender"], ["type"], [])
 COUNTS = ["submitted", *STATES]
-START_SECONDS = 20.0
+START_SECONDS, STOP_SECONDS = 20.0, 90.0
 
 
 def run(data: Path | None, *, messages: int, seed: int) -> bool:
@@ -48,7 +50,7 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     """
     console = Console()
     say = functools.partial(console.print, soft_wrap=True, highlight=False, markup=False)
-    data = data or Path(tempfile.mkdtemp(prefix="smsanalytics-demo-")) / "data"
+    data = (data or Path(tempfile.mkdtemp(prefix="smsanalytics-demo-")) / "data").resolve()
     if data.is_dir() and any(data.iterdir()):
         raise SmsAnalyticsError(f"{data} is not empty; the demo wants a store of its own")
     data.mkdir(parents=True, exist_ok=True)
@@ -57,33 +59,13 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     posts = world.posts(secret)
     say(f"A fortnight of traffic: {messages:,} messages, {len(posts):,} callbacks.")
 
-    log = data.parent / "collector.log"
-    with log.open("w") as lines:
-        command = [
-            sys.executable,
-            "-m",
-            "smsanalytics",
-            "serve",
-            "--data",
-            str(data),
-            "--port",
-            "0",
-            "--flush-seconds",
-            "2",
-        ]
-        environment = os.environ | {"SMSANALYTICS_SECRET": secret}
-        collector = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines, cwd=data.parent)
-        try:
-            url = _address(log, collector)
-            say(f"The collector listens on {url}; every 200 means that the event is on the disk.")
-            started = time.monotonic()
-            answers = send(url, posts, progress=console.is_terminal)
-            seconds = time.monotonic() - started
-        finally:
-            collector.send_signal(signal.SIGTERM)
-            ended = collector.wait(90)
-    if ended != 0:
-        raise SmsAnalyticsError(f"the collector ended with {ended}; its log is {log}")
+    log = data / "demo" / "collector.log"
+    log.parent.mkdir()
+    with _collector(data, log, secret) as url:
+        say(f"The collector listens on {url}; every 200 means that the event is on the disk.")
+        started = time.monotonic()
+        answers = send(url, posts, progress=console.is_terminal)
+        seconds = time.monotonic() - started
     said = ", ".join(f"{count:,} × {status}" for status, count in sorted(answers.items()))
     say(f"Answered in {seconds:.1f} s ({len(posts) / seconds:,.0f}/s): {said}. 403 are the forged ones.")
 
@@ -98,12 +80,12 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
         "The callbacks were sent within seconds, not when their messages were: times of receipt, "
         "and so the callback lag, are artificial here."
     )
-    page = data.parent / "delivery.html"
+    page = log.with_name("delivery.html")
     page.write_text(_page(store), "utf-8")
     columns = ["sender", "submitted", "delivery_rate"]
     question = f"sms.open_store({str(data)!r}, tz={ZONE!r}).delivery_rate(['sender']).filter({columns})"
     say(f"\nPage:   {page}")
-    say(f"Store:  {data}   (plain Parquet; the collector's log is {log.name} beside it)")
+    say(f"Store:  {data}   (plain Parquet; page and log lie in its folder demo)")
     say(f'Try:    {sys.executable} -c "import smsanalytics as sms; print({question})"')
     say("        or the README: ask by day, hour, operator, sender and type, and collect your own callbacks")
     return not differences
@@ -138,6 +120,29 @@ def truth_by(world: World, by: list[str], store: Store) -> pd.DataFrame:
     return truth.groupby(by, sort=True)[COUNTS].sum().reset_index()
 
 
+@contextlib.contextmanager
+def _collector(data: Path, log: Path, secret: str) -> Iterator[str]:
+    """A collector in a process of its own, with no settings but these; stopped by SIGTERM at the end."""
+    command = [sys.executable, "-m", "smsanalytics", "serve", "--data", str(data), "--host", "127.0.0.1", "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSANALYTICS_")}
+    environment |= {"SMSANALYTICS_SECRET": secret, "SMSANALYTICS_FLUSH_SECONDS": "2"}
+    with log.open("w") as lines:
+        collector = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines, cwd=log.parent)
+        try:
+            yield _address(log, collector)
+        finally:
+            collector.send_signal(signal.SIGTERM)
+            try:
+                ended = collector.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                collector.kill()
+                raise SmsAnalyticsError(
+                    f"the collector did not stop in {STOP_SECONDS:.0f} s; its log is {log}"
+                ) from None
+    if ended != 0:
+        raise SmsAnalyticsError(f"the collector ended with {ended}; its log is {log}")
+
+
 def _address(log: Path, collector: subprocess.Popen[bytes]) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and collector.poll() is None:
@@ -148,13 +153,13 @@ def _address(log: Path, collector: subprocess.Popen[bytes]) -> str:
 
 
 def _beside_the_truth(found: pd.DataFrame, true: pd.DataFrame) -> Table:
-    table = Table(title="Delivery rate by operator, last fortnight", title_justify="left")
-    for name in ("operator", "submitted", "delivered", "truly", "delivery rate", "95 % interval"):
+    table = Table(title="Delivery rate by operator, last fortnight; in brackets what is true", title_justify="left")
+    for name in ("operator", *COUNTS, "delivery rate", "95 % interval"):
         table.add_column(name, justify="left" if name == "operator" else "right")
-    for row, delivered in zip(found.itertuples(), true["delivered"], strict=True):
-        interval = f"{row.delivery_rate_low:.1%} – {row.delivery_rate_high:.1%}"
-        rate = f"{row.delivery_rate:.2%}"
-        table.add_row(str(row.operator), f"{row.submitted:,}", f"{row.delivered:,}", f"{delivered:,}", rate, interval)
+    for row, truth in zip(found.to_dict("records"), true.to_dict("records"), strict=True):
+        counts = [f"{row[name]:,} ({truth[name]:,})" for name in COUNTS]
+        interval = f"{row['delivery_rate_low']:.1%} – {row['delivery_rate_high']:.1%}"
+        table.add_row(str(row["operator"]), *counts, f"{row['delivery_rate']:.2%}", interval)
     return table
 
 

@@ -6,6 +6,7 @@ Shortest form, for one account: ``SMSANALYTICS_SECRET`` and ``SMSANALYTICS_DATA`
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +32,13 @@ def _zone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("no such time zone; an example is Europe/Moscow")
     return value
+
+
+def _table(values: dict[str, Any], name: str) -> dict[str, Any]:
+    found = values.get(name, {})
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} is a table")
+    return found
 
 
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
@@ -75,7 +83,7 @@ class Account(BaseModel):
                 secret = Path(values["secret_file"]).read_text("utf-8").strip()
             except OSError:
                 raise ValueError("secret_file cannot be read") from None
-            return values | {"secrets": {**values.get("secrets", {}), "file": secret}}
+            return values | {"secrets": _table(values, "secrets") | {"file": secret}}
         return values
 
 
@@ -136,9 +144,9 @@ class Settings(BaseSettings):
             short["secret_file"] = values["secret_file"]
         if not short:
             return values
-        accounts = dict(values.get("accounts", {}))
-        account = dict(accounts.get(DEFAULT_ACCOUNT, {}))
-        short["secrets"] = {**account.get("secrets", {}), **short.get("secrets", {})}
+        accounts = _table(values, "accounts")
+        account = _table(accounts, DEFAULT_ACCOUNT)
+        short["secrets"] = _table(account, "secrets") | short.get("secrets", {})
         return values | {"accounts": {**accounts, DEFAULT_ACCOUNT: account | short}}
 
     @property
@@ -176,6 +184,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order in which a setting is looked for."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
@@ -190,6 +199,10 @@ def load(config: Path | None = None, **given: Any) -> Settings:
     **given
         Single settings, from the command line; None counts as not given.
 
+    Returns
+    -------
+    Settings
+
     Raises
     ------
     SettingsError
@@ -197,6 +210,11 @@ def load(config: Path | None = None, **given: Any) -> Settings:
     """
     if config is not None and not config.is_file():
         raise SettingsError(f"there is no settings file {config}")
+    prefix = str(Settings.model_config["env_prefix"])
+    for variable in os.environ:
+        name = variable.removeprefix(prefix).partition("__")[0].lower()
+        if variable.startswith(prefix) and name not in Settings.model_fields:
+            raise SettingsError(f"{variable} sets nothing: there is no setting {name}")
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=config or DEFAULT_FILE)

@@ -71,7 +71,7 @@ def message(key, group, as_of, zone, horizon):
     result |= {
         "state": state,
         "status": None if chosen[1] == -128 else chosen[1],
-        "err": None if chosen[2] == -1 else chosen[2],
+        "err": 200 if any(event["err"] == 200 for event in group) else None if chosen[2] == -1 else chosen[2],
         "contradictory": bool(delivered and failed),
         "first_status_at": first,
         "last_status_at": max(event["at"] for event in group),

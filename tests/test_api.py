@@ -55,6 +55,21 @@ def test_a_period_is_local_and_half_open(store, period, count):
     assert store.delivery_rate([], **period)["submitted"].sum() == count
 
 
+@pytest.mark.parametrize(
+    ("start", "zone"),
+    [("2018-11-04", "America/Sao_Paulo"), ("2026-10-25 02:30", "Europe/Berlin"), ("2026-03-29 02:30", "Europe/Berlin")],
+    ids=["midnight-that-never-was", "an-hour-that-came-twice", "an-hour-that-never-was"],
+)
+def test_a_local_time_that_clocks_skipped_or_repeated_is_a_moment_all_the_same(store, start, zone):
+    assert store.messages(start=start, tz=zone).shape[0] == (2 if start < "2026-11" else 0)
+
+
+def test_a_period_is_that_of_the_messages_counted(tmp_path, store):
+    messages = store.messages().df().assign(type=[0, 7], day=[pd.Timestamp("2026-11-21"), pd.Timestamp("2026-11-01")])
+    attrs = sms.metrics.delivery_rate(messages, by="operator").attrs
+    assert attrs["period"] == (pd.Timestamp("2026-11-21"), pd.Timestamp("2026-11-21"))
+
+
 def test_the_facts_are_with_the_figures(store):
     attrs = store.delivery_rate(["operator"]).attrs
     assert attrs == {
@@ -77,6 +92,7 @@ def test_when_everything_is_left_out_it_says_how_many(store):
     [
         (lambda store: store.delivery_rate(["colour"]), "unknown column to group by 'colour'; there are day, hour, operator, sender, type"),
         (lambda store: store.delivery_rate(start="someday"), "'someday' is no date; an example is '2026-11-22'"),
+        (lambda store: store.messages(end=""), "'' is no date; an example is '2026-11-22'"),
         (lambda store: store.messages(tz="Moscow"), "there is no time zone 'Moscow'; an example is 'Europe/Moscow'"),
         (lambda store: store.files("../journal"), "unknown table '../journal'; there are confirmations, incoming, rejected, statuses"),
     ],

@@ -78,6 +78,8 @@ def test_the_short_form_may_name_a_file(monkeypatch, tmp_path):
         ),
         pytest.param('colour = "red"', "colour: Extra inputs are not permitted", id="unknown-setting"),
         pytest.param("port = 99999", "port: Input should be less than or equal to 65535", id="port"),
+        pytest.param('accounts = "x"', "accounts", id="accounts-no-table"),
+        pytest.param('[accounts.default]\nsecrets = "x"\nsecret_file = "y"', "secret", id="secrets-no-table"),
         pytest.param("port = ", "cannot be read", id="no-toml"),
     ],
 )
@@ -98,3 +100,16 @@ def test_no_secret_is_shown(monkeypatch):
     monkeypatch.setenv("SMSANALYTICS_SECRET", "hush-hush")
     settings = load()
     assert "hush" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
+
+
+def test_a_variable_that_sets_nothing_is_not_passed_over_in_silence(monkeypatch):
+    monkeypatch.setenv("SMSANALYTICS_FLUSH_SECOND", "1")
+    with pytest.raises(SettingsError, match="SMSANALYTICS_FLUSH_SECOND sets nothing"):
+        load()
+
+
+def test_a_secret_in_the_environment_beside_broken_tables_is_an_error_in_words(monkeypatch, tmp_path):
+    monkeypatch.setenv("SMSANALYTICS_SECRET", "hush-hush")
+    (tmp_path / "smsanalytics.toml").write_text('[accounts.default]\nsecrets = "x"\n')
+    with pytest.raises(SettingsError, match="secrets is a table"):
+        load()

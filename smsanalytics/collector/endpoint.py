@@ -12,13 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from smsanalytics.collector.commit import GroupCommit
 from smsanalytics.errors import BadSignature, CallbackRefused, JournalError
+from smsanalytics.settings import DEFAULT_ACCOUNT
 from smsanalytics.store.journal import entry
 from smsanalytics.wire import callback
 from smsanalytics.wire.callback import Terms
 
 PATH = "/callback"
-DEFAULT_ACCOUNT = "default"
-
 log = logging.getLogger("smsanalytics.collector")
 
 
@@ -31,6 +30,7 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     async def send(self, send: Send) -> None:
+        """Send it, whole."""
         body = self.text.encode()
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
@@ -73,6 +73,7 @@ class CallbackEndpoint:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         account = scope["path"].removeprefix(PATH).strip("/") or DEFAULT_ACCOUNT
         if scope["method"] != "POST":
             return await NOT_POST.send(send)

@@ -71,17 +71,14 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
     >>> rates.attrs
     {'denominator': 'submitted: all messages of the cohort', 'excluded_n': 1}
     """
+    by = [by] if isinstance(by, str) else list(by)
     frame = need(messages, {"state", "type", "err", "matured", *by})
     inside = counted(type)
     sums = {state: inside & (nw.col("state") == state) for state in STATES}
-    groups = grouped(
-        frame, by, {"submitted": inside, **sums, "excluded_n": ~inside, "_young": inside & ~nw.col("matured")}
-    )
+    groups = grouped(frame, by, inside, {**sums, "_young": inside & ~nw.col("matured")})
     rates = (
-        groups.with_columns(
-            excluded_n=nw.col("excluded_n").sum().cast(nw.Int64), _final=nw.col("delivered") + nw.col("failed")
-        )
-        .filter(nw.col("submitted") > 0)
+        groups.filter(nw.col("submitted") > 0)
+        .with_columns(_final=nw.col("delivered") + nw.col("failed"))
         .with_columns(
             **wilson("delivered", "submitted", "delivery_rate"),
             **wilson("delivered", "_final", "delivery_rate_final"),

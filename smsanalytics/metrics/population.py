@@ -47,26 +47,33 @@ def need(messages: Any, columns: set[str]) -> Any:
     return frame
 
 
-def grouped(frame: Any, by: Sequence[str], sums: dict[str, nw.Expr]) -> Any:
+def grouped(frame: Any, by: Sequence[str], inside: nw.Expr, sums: dict[str, nw.Expr]) -> Any:
     """
     Sum expressions per group (of one row where `by` is empty), as BIGINT, missing values a group of their own.
 
-    Beside them ``first_day`` and ``last_day`` over all groups, where the frame knows days.
+    Beside them ``submitted`` and ``excluded_n``, the number of messages inside the population and outside it (the
+    latter over all groups), and, where the frame knows days, ``first_day`` and ``last_day`` of those inside.
     """
+    sums = {"submitted": inside, **sums, "excluded_n": ~inside}
     numbers = frame.with_columns(**{name: expression.cast(nw.Int64) for name, expression in sums.items()})
+    period = {}
+    if "day" in frame.collect_schema().names():
+        numbers = numbers.with_columns(_day=nw.when(nw.col("submitted") > 0).then(nw.col("day")))
+        period = {"first_day": nw.col("_day").min(), "last_day": nw.col("_day").max()}
     totals = [nw.col(name).sum() for name in sums]
-    period = [nw.col("day").min().alias("first_day"), nw.col("day").max().alias("last_day")]
-    period = period if "day" in numbers.collect_schema().names() else []
-    groups = numbers.group_by(*by).agg(*totals, *period) if by else numbers.select(*totals, *period)
+    groups = numbers.group_by(*by).agg(*totals, **period) if by else numbers.select(*totals, **period)
     whole = [nw.col("first_day").min(), nw.col("last_day").max()] if period else []
-    return groups.with_columns(nw.col(*sums).cast(nw.Int64), *whole)
+    return groups.with_columns(nw.col(*sums).cast(nw.Int64), *whole).with_columns(
+        nw.col("excluded_n").sum().cast(nw.Int64)
+    )
 
 
 def handed_out(result: Any, source: IntoFrameT, *, denominator: str) -> IntoFrameT:
     """Return a result in its own engine; the facts about it are ``attrs`` on pandas, columns elsewhere."""
     native: Any = nw.maybe_reset_index(result.with_columns(denominator=nw.lit(denominator))).to_native()
-    if isinstance(native, pd.DataFrame):
-        native = with_attrs(native, source.attrs if isinstance(source, pd.DataFrame) else {})
+    if isinstance(native, pd.DataFrame) and isinstance(source, pd.DataFrame):
+        facts = {"denominator": denominator, "excluded_n": len(source)}  # where no group is left, all were left out
+        native = with_attrs(native, source.attrs | facts)
     return cast("IntoFrameT", native)
 
 

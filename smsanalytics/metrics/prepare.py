@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.codes import HLR_TYPE, TEXT_TYPES
+from smsanalytics.codes import HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
 from smsanalytics.metrics.population import need
 
 HORIZON = timedelta(hours=72)  #: by then nearly every delivery receipt has come; a message still open is stuck
 SINCE = datetime(2003, 1, 1, tzinfo=UTC)  #: the provider is not older
-NO_STATUS = -128  #: how the roll-up packs a status that is no code at all
 
 HANDED_OUT = (
     "account", "message_id", "phone",
@@ -25,7 +24,7 @@ HANDED_OUT = (
 )  # fmt: skip
 STORED = (
     *(name for name in HANDED_OUT if name not in ("status", "err", "state", "contradictory", "delivery_seconds")),
-    "opened_at", "delivered_code", "failed_code", "unknown_code", "open_code", "hlr",
+    "opened_at", "delivered_code", "failed_code", "unknown_code", "open_code", "hlr", "test_mode",
 )  # fmt: skip
 CALENDAR = ("day", "hour", "weekday", "week", "month")
 
@@ -66,6 +65,8 @@ def prepare(
         ``weekday`` : Monday is 1. [1..7]
         ``matured`` : whether the message was older than the horizon.
 
+        ``failed_at`` : the last report of a failure; the other times are the first report of theirs.
+        ``err`` : of the status shown; 200 if any status said that the account was in test mode.
         ``delivery_seconds`` : from ``sent_at``, else from the first open status, to the first report of delivery;
         missing without either, and when negative. [s]
 
@@ -76,10 +77,9 @@ def prepare(
 
     Examples
     --------
-    >>> import smsanalytics as sms
-    >>> from datetime import datetime, UTC
-    >>> store = sms.open_store(example_store)
-    >>> messages = prepare(store.stored_messages(), as_of=datetime(2026, 11, 22, tzinfo=UTC), tz="Europe/Moscow")
+    >>> import duckdb
+    >>> stored = duckdb.read_parquet(f"{example_store}/messages/*/*.parquet")
+    >>> messages = prepare(stored, as_of=datetime(2026, 11, 22, tzinfo=UTC), tz="Europe/Moscow")
     >>> messages.select("state, day, hour, delivery_seconds").order("hour").df()
            state        day  hour  delivery_seconds
     0  delivered 2026-11-21    10                 7
@@ -108,7 +108,10 @@ def prepare(
                 otherwise="pending",
             ),
             status=nw.when(nw.col("_status") != NO_STATUS).then(nw.col("_status")).cast(nw.Int16),
-            err=nw.when(nw.col("_err") >= 0).then(nw.col("_err")).cast(nw.Int32),
+            err=nw.when(nw.col("test_mode"))
+            .then(nw.lit(TEST_MODE_ERR))
+            .otherwise(nw.when(nw.col("_err") >= 0).then(nw.col("_err")))
+            .cast(nw.Int32),
             contradictory=known["delivered"] & known["failed"],
             delivery_seconds=nw.when(seconds >= 0).then(seconds),
             type=nw.when(nw.col("hlr") & text_type).then(nw.lit(HLR_TYPE)).otherwise(nw.col("type")).cast(nw.Int16),

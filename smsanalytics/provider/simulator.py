@@ -58,6 +58,8 @@ RHYTHM = (
 
 @dataclass(frozen=True)
 class Operator:
+    """A network, and how well it delivers."""
+
     name: str
     mcc: str
     mnc: str
@@ -85,6 +87,8 @@ UNLISTED_STATUS = 33
 
 @dataclass(frozen=True)
 class Event:
+    """One change of a message's status."""
+
     at: int  # Unix seconds
     status: int
     err: int
@@ -92,6 +96,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Message:
+    """One message and everything that happened to it."""
+
     id: int
     phone: str
     operator: Operator
@@ -242,7 +248,8 @@ def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: b
                 yield body
 
         def connection() -> Counter[int]:
-            link = http.client.HTTPConnection(target.hostname or "", target.port or 80, timeout=30)
+            connect = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
+            link = connect(target.hostname or "", target.port, timeout=30)
             answered: Counter[int] = Counter()
             for body in bodies():
                 link.request("POST", target.path, body, {"Content-Type": "application/x-www-form-urlencoded"})
@@ -257,8 +264,9 @@ def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: b
             with ThreadPoolExecutor(connections) as pool:
                 for one in [pool.submit(connection) for _ in range(connections)]:
                     answers += one.result()
-        except OSError as error:
-            raise SmsAnalyticsError(f"no answer from {target.netloc}: {error.strerror or 'timed out'}") from None
+        except (OSError, http.client.HTTPException) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise SmsAnalyticsError(f"no answer from {target.netloc}: {why}") from None
     return answers
 
 

@@ -21,6 +21,9 @@ PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, KV_METADATA {
 DAY = 86_400_000_000  # microseconds
 
 
+DUCKDB_FAILS = (duckdb.Error, UnicodeDecodeError)  # the latter where its error text ends within a character
+
+
 @dataclass(frozen=True)
 class Flushed:
     """What one segment gave: rows by table, and how many lines could not be read."""
@@ -172,7 +175,7 @@ class _Stage:
                 query = typed(table, of_kind, self._zones)
                 self._connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table} AS {query}")
                 rows += count(self._connection, f"staged_{table} WHERE {on_date}")
-        except duckdb.Error:
+        except DUCKDB_FAILS:
             return False
         return rows == lines
 

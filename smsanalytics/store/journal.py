@@ -23,7 +23,8 @@ from smsanalytics.store.durable import locked, make_directory, replace, sync_dir
 from smsanalytics.store.layout import Layout, SegmentFile
 
 VERSION = 1
-NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "beegfs"}
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "beegfs",
+                        "sshfs", "s3fs", "rclone", "davfs2", "gcsfuse", "glusterfs"}  # fmt: skip
 _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_LENGTH = len(_CHECKSUM % 0)
 
@@ -53,6 +54,10 @@ def is_whole(text: bytes) -> bool:
     """Whether a line, its newline included, is one that `line` made and nothing has altered."""
     content, checksum = text[:-_CHECKSUM_LENGTH], text[-_CHECKSUM_LENGTH:]
     return bool(content) and checksum == _CHECKSUM % zlib.crc32(content)
+
+
+def _date(microseconds: int) -> date:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)).date()
 
 
 class Journal:
@@ -125,15 +130,14 @@ class Journal:
         received_at = self._now() // 1000
         lines = b"".join([line(event, received_at) for event in events])
         try:
-            segment = self._segment_of((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=received_at)).date())
+            segment = self._segment_of(_date(received_at))
             segment.append(lines, sync=not self._lazy)
         except OSError as error:
             raise JournalError(f"the journal could not be written: {os.strerror(error.errno or errno.EIO)}") from None
 
     def seal_if_due(self) -> None:
-        """Hand the segment over for publishing if it is old or large enough, or broken."""
-        if self._segment is not None and self._segment.is_due(self._seconds, self._segment_bytes):
-            self._seal()
+        """Hand the segment over for publishing if it is old or large enough, its date has ended, or it is broken."""
+        self._seal_unless_fit_for(_date(self._now() // 1000))
 
     def close(self) -> None:
         """Seal what there is, and let go of the slot."""
@@ -141,9 +145,7 @@ class Journal:
             self._seal()
 
     def _segment_of(self, day: date) -> _Segment:
-        due = self._segment and (self._segment.is_due(self._seconds, self._segment_bytes) or self._segment.date != day)
-        if due:
-            self._seal()
+        self._seal_unless_fit_for(day)
         if self._segment is None:
             if not os.path.samestat(os.fstat(self._lock), os.stat(self.directory)):  # noqa: PTH116
                 raise OSError(errno.ESTALE, "the slot was replaced")
@@ -153,6 +155,11 @@ class Journal:
             self._segment = _Segment(self.directory, SegmentFile(number, day, "open"))
             self._segment.make_name_durable()
         return self._segment
+
+    def _seal_unless_fit_for(self, day: date) -> None:
+        segment = self._segment
+        if segment is not None and (segment.date != day or segment.is_due(self._seconds, self._segment_bytes)):
+            self._seal()
 
     def _seal(self) -> None:
         if self._segment is not None:
@@ -210,6 +217,7 @@ class _Segment:
 
     def seal(self, *, sync: bool) -> None:
         if sync and not self._broken:
+            self._broken = True  # unless the sync succeeds, there is no second one
             os.fdatasync(self._descriptor)
         if not self._path.exists():
             pass  # removed from under us: nothing that is left could be handed over

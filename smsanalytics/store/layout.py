@@ -53,6 +53,7 @@ class EventFile:
 
     @property
     def name(self) -> str:
+        """As it stands in the directory."""
         return f"{self.writer}-{self.first:010}-{self.last:010}.parquet"
 
 
@@ -73,6 +74,7 @@ class SegmentFile:
 
     @property
     def name(self) -> str:
+        """As it stands in the directory."""
         return f"{self.seq:010}.{self.date}.{self.state}"
 
 
@@ -120,17 +122,21 @@ class Layout:
 
     @property
     def tmp(self) -> Path:
+        """Unfinished files."""
         return self.data / "tmp"
 
     @property
     def messages(self) -> Path:
+        """The roll-up."""
         return self.data / "messages"
 
     @property
     def live_messages(self) -> Path:
+        """The file that says which generations of messages count."""
         return self.messages / "live.json"
 
     def slot(self, writer: str) -> Path:
+        """The journal of a writer."""
         return self.data / "journal" / writer
 
     def slots(self) -> list[str]:
@@ -140,9 +146,11 @@ class Layout:
         return sorted(path.name for path in found if path.is_dir() and _WRITER.fullmatch(path.name))
 
     def event_file(self, table: str, day: date, file: EventFile) -> Path:
+        """Where a file of events lies."""
         return self.data / table / f"date={day}" / file.name
 
     def message_file(self, day: date, generation: int) -> Path:
+        """Where a generation of messages lies."""
         return self.messages / f"date={day}" / f"{generation:010}.parquet"
 
     def event_files(self, table: str) -> dict[date, list[EventFile]]:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import duckdb
 
 from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable, journal
-from smsanalytics.store.flush import Flushed, flush, write
+from smsanalytics.store.flush import DUCKDB_FAILS, Flushed, flush, write
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import SORTED_BY
 from smsanalytics.store.tables import Live, Tables, connect
@@ -98,7 +99,7 @@ class Maintenance:
             return self._run()
         except OSError as error:
             raise StoreError(f"maintenance stopped: {os.strerror(error.errno or errno.EIO)}") from None
-        except duckdb.Error as error:  # its text may quote values
+        except DUCKDB_FAILS as error:  # its text may quote values
             raise StoreError(f"maintenance stopped: {type(error).__name__} in DuckDB") from None
 
     def _run(self) -> Pass:
@@ -114,6 +115,13 @@ class Maintenance:
         folded = fold(self._connection, self._layout)
         sweep(self._layout)
         return Pass(flushed, folded)
+
+    def follow(self, stop: threading.Event, *, pause: float = 1.0) -> None:
+        """Run again and again; what was sealed before the stop was asked for is still published."""
+        stopping = False
+        while not stopping:
+            stopping = stop.wait(pause)
+            self.run()
 
     def _adopt(self, writer: str) -> None:
         """Seal what a dead collector left open; a living one holds its lock and does so itself."""

@@ -11,8 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
-from smsanalytics.codes import DELIVERED, FAILED, OPEN
-from smsanalytics.store.schema import NO_STATUS
+from smsanalytics.codes import DELIVERED, FAILED, NO_STATUS, OPEN, TEST_MODE_ERR
 
 KEY = ("account", "message_id", "phone")
 TERMS = ("type", "parts", "cost", "sender")  #: of the order; they travel together
@@ -36,6 +35,7 @@ MERGE = {
     "unknown_code": "max",
     "open_code": "max",
     "hlr": "max",
+    "test_mode": "max",
     "terms": "min",
     "network": "min",
     "tag": "min",
@@ -75,6 +75,7 @@ def rows_of(events: Frame) -> Frame:
         unknown_code=nw.when(~status.is_in([*DELIVERED, *FAILED, *OPEN])).then(code),
         open_code=nw.when(status.is_in(OPEN)).then(code),
         hlr=nw.col("hlr"),
+        test_mode=(nw.col("err") == TEST_MODE_ERR).fill_null(value=False),
         terms=_together(TERMS),
         network=_together(NETWORK),
         tag=nw.lit(None, dtype=nw.String),

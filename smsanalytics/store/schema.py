@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smsanalytics.codes import HLR_TYPE
+from smsanalytics.codes import HLR_TYPE, NO_STATUS
 
 VERSION = 1  #: of the Parquet files; written into each as the key `smsanalytics`
 
 PLAUSIBLE = "BETWEEN received_at - INTERVAL 30 DAY AND received_at + INTERVAL 1 HOUR"
 STALE = "INTERVAL 15 MINUTE"
 HLR_FIELDS = ("imsi", "msc", "cn", "net", "rcn", "rnet")
-NO_STATUS = (
-    -128
-)  #: stands for a status that is no code at all where codes are packed; -128 itself is none of the provider's
 
 TABLE_OF_KIND = {"status": "statuses", "incoming": "incoming", "confirmation": "confirmations", "rejected": "rejected"}
 
@@ -99,6 +96,7 @@ MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of th
     "unknown_code": "BIGINT",
     "open_code": "BIGINT",
     "hlr": "BOOLEAN",
+    "test_mode": "BOOLEAN",
     "terms_at": "BIGINT",
     "type": "SMALLINT",
     "parts": "INTEGER",

@@ -45,6 +45,11 @@ def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) 
     return connection
 
 
+def moment(at: datetime) -> str:
+    """A moment as SQL text."""
+    return f"TIMESTAMPTZ '{at.astimezone(UTC).isoformat()}'"
+
+
 @dataclass(frozen=True)
 class Live:
     """
@@ -87,6 +92,7 @@ class Live:
             raise StoreError(f"{layout.live_messages} is damaged; `smsanalytics maintain` makes it anew") from None
 
     def encoded(self) -> bytes:
+        """The content of ``live.json``."""
         return orjson.dumps(
             {
                 "version": 1,
@@ -110,7 +116,32 @@ class Tables:
         columns = COLUMNS[table] | HIDDEN.get(table, {})
         return self._parquet(self.layout.live_files(table, published=published), columns)
 
-    def messages(self, live: Live) -> duckdb.DuckDBPyRelation:
+    def messages(
+        self, live: Live, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """
+        One row per message of a cohort, as folded; computed anew from events for a moment before the fold's.
+
+        Parameters
+        ----------
+        live : Live
+            What counts.
+        as_of : datetime
+            Nothing received later is in it.
+        start, end : datetime, optional
+            Of the cohort: ``start`` ≤ time sent, else of the first status, < ``end``.
+        """
+        if live.as_of is not None and as_of < live.as_of:
+            events = self.events("statuses", published=live.folded)
+            found = self.folded(events.filter(f"received_at <= {moment(as_of)}"))
+        else:
+            found = self.folded_files(live)
+        for bound, compare in ((start, ">="), (end, "<")):
+            if bound is not None:
+                found = found.filter(f"coalesce(sent_at, first_status_at) {compare} {moment(bound)}")
+        return found
+
+    def folded_files(self, live: Live) -> duckdb.DuckDBPyRelation:
         """One row per message, as folded."""
         files = [self.layout.message_file(day, generation) for day, generation in live.generations.items()]
         return self._parquet(files, MESSAGES)

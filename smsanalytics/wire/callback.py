@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from smsanalytics.wire.body import Fields, parse
-from smsanalytics.wire.kind import Kind, check_shape, kind_of
+from smsanalytics.wire.kind import SIGNED, Kind, check_shape, kind_of
 from smsanalytics.wire.names import rename
 from smsanalytics.wire.signature import CONTROL, verify
 
@@ -116,7 +116,7 @@ def _read_event(fields: Fields, terms: Terms) -> Callback:
     if terms.secrets:
         signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms)
     for name, value in fields.items():
-        if name not in CONTROL and any(secret in value for secret in terms.secrets.values()):
+        if name not in {*CONTROL, *SIGNED[kind]} and any(secret in value for secret in terms.secrets.values()):
             fields[name] = terms.masked(value)  # somebody put it into a parameter of their own
     known, extra = rename(kind, fields, charset=_codec(fields, terms), drop=CONTROL)
     return Callback(kind, signed_by, key, known, extra)

@@ -10,6 +10,8 @@ from smsanalytics.errors import MisshapenCallback
 
 
 class Kind(StrEnum):
+    """What a callback tells of."""
+
     STATUS = "status"  #: a delivery receipt, HLR and ping results included
     INCOMING = "incoming"  #: a text from a subscriber; the text may be empty
     CONFIRMATION = "confirmation"  #: a subscriber called the number shown to them
@@ -39,6 +41,15 @@ def kind_of(fields: Container[str]) -> Kind:
     Tell the kinds apart by presence, in the provider's order: ``mes``, then ``waitcall``, else a status.
 
     Presence, not truth: an empty text arrives as ``mes=""``.
+
+    Parameters
+    ----------
+    fields : container of str
+        The names that came.
+
+    Returns
+    -------
+    Kind
 
     Raises
     ------

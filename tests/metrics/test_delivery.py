@@ -61,6 +61,8 @@ def test_an_empty_frame_gives_an_empty_frame_with_the_right_columns():
     rates = delivery_rate(MESSAGES.iloc[:0], by=["operator"])
     assert rates.empty
     assert list(rates.columns) == list(delivery_rate(MESSAGES, by=["operator"]).columns)
+    assert rates.attrs["excluded_n"] == 0
+    assert delivery_rate(MESSAGES, by=["operator"], type=12).attrs["excluded_n"] == len(MESSAGES)
 
 
 @pytest.mark.parametrize("engine", ["polars", "polars-lazy", "duckdb", "pyarrow"])

@@ -12,7 +12,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def stored(**columns):
     """One message as a pandas frame of stored columns; what is not given is missing."""
-    frame = pd.DataFrame([dict.fromkeys(STORED) | {"hlr": False} | columns])
+    frame = pd.DataFrame([dict.fromkeys(STORED) | {"hlr": False, "test_mode": False} | columns])
     for name in frame.columns:
         if name.endswith("_at"):
             frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")

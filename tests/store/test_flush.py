@@ -240,6 +240,10 @@ POISON = [
     pytest.param(rewritten(b'"sender":"X"', b'"phone":"1","phone":"2"', sender="X"), id="key-twice"),
     pytest.param(rewritten(b'"X"', b"{}", sender="X"), id="object-for-text"),
     pytest.param(line(event(), STAMP)[:-1] + line(event(), STAMP), id="two-on-one-line"),
+    pytest.param(json.dumps([None, {"": "áPᕶÑ" * 40}]).encode() + b"\n", id="error-text-cut-within-a-character"),
+    pytest.param(
+        rewritten(b'"X"', json.dumps([None, {"": "áPᕶÑ" * 40}]).encode(), sender="X"), id="the-same-with-a-checksum"
+    ),
     pytest.param(line(event(), STAMP + 86_400_000_000), id="of-another-date"),
     pytest.param(line(event(), STAMP).replace(b'"status":"1"', b'"status":"3"'), id="altered-on-the-disk"),
     pytest.param(line(event(message_id="1e9"), STAMP), id="id-1e9"),

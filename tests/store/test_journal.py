@@ -72,6 +72,17 @@ def test_a_segment_belongs_to_one_date_also_when_the_clock_steps_back(layout):
     assert days == [date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 22)]
 
 
+def test_a_segment_is_sealed_when_its_date_ends_also_without_traffic(layout):
+    moments = iter([NOON, NOON, NOON + DAY])
+    writer = Journal(layout, "w0", now=lambda: next(moments))
+    writer.write([event(1)])
+    writer.seal_if_due()
+    assert segments(layout) == [(1, "open")]
+    writer.seal_if_due()
+    assert segments(layout) == [(1, "sealed")]
+    writer.close()
+
+
 def test_a_segment_is_sealed_when_old_without_traffic_and_when_large(layout):
     writer = Journal(layout, "w0", seconds=0.0)
     writer.write([event(1)])

@@ -1,0 +1,55 @@
+"""Every public class, function and method says what it is; those that users call say it in full."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import smsanalytics as sms
+from smsanalytics.store.journal import Journal
+from smsanalytics.wire import body, callback, kind, names, signature
+
+PACKAGE = Path(sms.__file__).parent
+
+
+def undocumented(node, prefix=""):
+    for child in node.body:
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
+            not child.name.startswith("_") or child.name == "__call__"
+        ):
+            if not ast.get_docstring(child):
+                yield prefix + child.name
+            if isinstance(child, ast.ClassDef):
+                yield from undocumented(child, f"{prefix}{child.name}.")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_everything_public_has_a_docstring(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree)
+    assert list(undocumented(tree)) == []
+
+
+@pytest.mark.parametrize(
+    "what",
+    [sms.open_store, sms.Store.delivery_rate, sms.Store.messages, sms.metrics.delivery_rate, sms.metrics.prepare, sms.charts.delivery_rate,
+     body.parse, kind.kind_of, kind.check_shape, signature.verify, names.rename, callback.read],
+    ids=lambda what: what.__qualname__,
+)  # fmt: skip
+def test_what_users_call_is_documented_in_full(what):
+    text = inspect.getdoc(what)
+    assert ">>>" in text, "no example"
+    for name in inspect.signature(what).parameters:
+        assert name == "self" or name in text, f"parameter {name} is not described"
+    assert (
+        "Returns\n-------" in text
+        or inspect.signature(what).return_annotation in {None, "None"}
+        or what is kind.kind_of
+    )
+
+
+def test_the_journal_says_what_it_refuses():
+    assert "StoreBusy" in inspect.getdoc(Journal)
