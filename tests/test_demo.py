@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from pictures import colours
+from programs import need
 
 from smsanalytics import demo, open_store
 from smsanalytics.provider.simulator import Message, World
@@ -54,11 +54,7 @@ def test_the_page_shows_its_charts_in_a_browser_without_network(ran):
     page = folder / "data" / "demo" / "delivery.html"
     text = page.read_text()
     assert not re.findall(r"(?:src|href)=|url\(|@import", text)
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not browser:
-        pytest.skip(
-            "LOUD: no Chromium is installed, so the page was not opened in a browser (apt-get install chromium)"
-        )
+    browser = need("chromium", "the page is not opened in a browser")
     picture = folder / "page.png"
     subprocess.run(
         [browser, *CHROMIUM, f"--user-data-dir={folder / 'profile'}", "--window-size=900,1800", f"--screenshot={picture}", page.as_uri()],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from programs import need
 from serving import Collector
 from signing import status_body
 
@@ -127,8 +127,7 @@ def published_out_of_order(calls):
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory):
-    if not shutil.which("strace"):
-        pytest.fail("strace is not installed; the order of syncs cannot be seen without it (apt-get install strace)")
+    need("strace", "the order of syncs cannot be seen without it")
     folder = tmp_path_factory.mktemp("order")
     log = folder / "strace.log"
     trace = ["strace", "-f", "-y", "-s", "100000", "-o", str(log), "-e", f"trace={CALLS}"]
