@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,22 +117,16 @@ class _Stage:
         lines = [text + b"\n" for text in source.read_bytes().split(b"\n") if text]
         whole = [text for text in lines if is_whole(text)]
         self.unreadable = [text for text in lines if not is_whole(text)]
-        if self.unreadable or not self._readable(source, len(lines)):
-            self._fill_with_readable(whole)
-        for text in self.unreadable:
-            received_at, raw = _received_at(text, self._segment), text.rstrip(b"\n")
-            row = "('', make_timestamptz(?), 'journal', '', ?)"
-            self._connection.execute(f"INSERT INTO staged_rejected VALUES {row}", [received_at, raw])
-
-    def _fill_with_readable(self, lines: list[bytes]) -> None:
-        if not self._lines_readable(lines):
+        if not self.unreadable and self._readable(source, len(lines)):
+            return
+        if not self._lines_readable(whole):
             if not self._lines_readable(self._known_good()):
                 raise StoreError("DuckDB cannot read a line that is known to be good; nothing was published")
-            bad = self._numbers_of_unreadable(lines)
-            self.unreadable += [lines[number] for number in sorted(bad)]
-            lines = [text for number, text in enumerate(lines) if number not in bad]
-            if not self._lines_readable(lines):
-                raise StoreError(f"segment {self._segment.name} cannot be read, though each of its lines can")
+            bad = self._numbers_of_unreadable(whole)
+            self.unreadable += [whole[number] for number in sorted(bad)]
+            whole = [text for number, text in enumerate(whole) if number not in bad]
+        if not self._lines_readable(whole + [_rejected(text, self._segment) for text in self.unreadable]):
+            raise StoreError(f"segment {self._segment.name} cannot be read, though each of its lines can")
 
     def _known_good(self) -> list[bytes]:
         """One line for each account: if these fail, the fault is not in the content."""
@@ -180,12 +175,14 @@ class _Stage:
         return rows == lines
 
 
-def _received_at(text: bytes, segment: SegmentFile) -> int:
-    """When a line that cannot be read was received, in microseconds; the start of its date if it does not say."""
+def _rejected(text: bytes, segment: SegmentFile) -> bytes:
+    """A line that cannot be read, as one that tells of it; received at the start of its date if it does not say when."""
     midnight = (segment.date - date(1970, 1, 1)).days * DAY
     match = re.search(rb'"received_at":([0-9]{16}),', text)
     stamped = int(match[1]) if match else 0
-    return stamped if midnight <= stamped < midnight + DAY else midnight
+    received_at = stamped if midnight <= stamped < midnight + DAY else midnight
+    fields = {"reason": "journal", "remote": "", "body": base64.b64encode(text.rstrip(b"\n")).decode("ascii")}
+    return line(entry(account="", kind="rejected", signed_by="none", key="", fields=fields, extra={}), received_at)
 
 
 def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
