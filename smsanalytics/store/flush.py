@@ -176,7 +176,7 @@ class _Stage:
 
 
 def _rejected(text: bytes, segment: SegmentFile) -> bytes:
-    """A line that cannot be read, as one that tells of it; received at the start of its date if it does not say when."""
+    """A line that tells of one that cannot be read; received at the start of its date if that does not say when."""
     midnight = (segment.date - date(1970, 1, 1)).days * DAY
     match = re.search(rb'"received_at":([0-9]{16}),', text)
     stamped = int(match[1]) if match else 0
