@@ -41,6 +41,12 @@ def _table(values: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
+def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
+    if value == ("crc32",):
+        raise ValueError("crc32 alone can be forged from one captured callback; add md5 or sha1")
+    return value
+
+
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
@@ -56,8 +62,9 @@ class Account(BaseModel):
         Label to secret; several while one is being rotated. The label of the one that matched is kept with each event.
     secret_file : Path, optional
         File that holds one more secret, under the label ``file``; for systemd credentials and the like.
-    algorithms : list of "md5", "sha1"
-        Hashes that must all come and match; empty for "whichever of md5 and sha1 came".
+    algorithms : list of "md5", "sha1", "crc32"
+        Hashes that must all come and match; empty for "whichever of md5 and sha1 came". crc32 is no signature: it can
+        be forged from one captured callback, so it never counts alone.
     charset : "windows-1251", "utf-8" or "koi8-r", optional
         Of the handler address; without it an echoed ``charset`` counts, else windows-1251.
     zone : str, default "Europe/Moscow"
@@ -70,7 +77,7 @@ class Account(BaseModel):
 
     secrets: dict[Label, Secret] = {}
     secret_file: Path | None = None
-    algorithms: tuple[Literal["md5", "sha1"], ...] = ()
+    algorithms: Annotated[tuple[Literal["md5", "sha1", "crc32"], ...], AfterValidator(_algorithms)] = ()
     charset: Literal["windows-1251", "utf-8", "koi8-r"] | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
     inbound_numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{3,15}$")], ...] = ()

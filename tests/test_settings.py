@@ -68,7 +68,14 @@ def test_the_short_form_may_name_a_file(monkeypatch, tmp_path):
         ),
         pytest.param('[accounts."Shop/../x"]\nsecrets = { a = "b" }', "pattern", id="account-name"),
         pytest.param(
-            '[accounts.shop]\nsecrets = { a = "b" }\nalgorithms = ["crc32"]', "'md5' or 'sha1'", id="algorithm"
+            '[accounts.shop]\nsecrets = { a = "b" }\nalgorithms = ["sha256"]',
+            "'md5', 'sha1' or 'crc32'",
+            id="algorithm",
+        ),
+        pytest.param(
+            '[accounts.shop]\nsecrets = { a = "b" }\nalgorithms = ["crc32"]',
+            "crc32 alone can be forged",
+            id="crc32-alone",
         ),
         pytest.param('[accounts.shop]\nsecrets = { a = "b" }\nzone = "Moscow"', "no such time zone", id="zone"),
         pytest.param(

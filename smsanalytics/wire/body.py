@@ -2,54 +2,189 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
+from xml.parsers import expat
 
 from smsanalytics.errors import MalformedCallback
 
 Fields = dict[str, bytes]
+Pairs = list[tuple[str, "Node"]]  # an object of JSON, an element of XML that has others in it
+Node = str | Pairs | tuple["Node", ...]
 
-MAX_FIELDS = 200  #: a real callback has about twenty, and as many more may be echoed from the handler address
+MAX_FIELDS = 200  #: of one event; a real callback has about twenty, and as many more may be echoed
+MAX_EVENTS = 1000  #: of one body
+MAX_DEPTH = 5  #: of XML elements and JSON values within one another
+OF_AN_EVENT = frozenset(
+    {"id", "phone", "status", "mes", "waitcall"}
+)  #: any of these marks an object as an event itself
 
 
-def parse(body: bytes) -> list[Fields]:
+@dataclass(frozen=True)
+class Body:
     """
-    Split a body into events; a form body is one event.
+    What a body holds.
+
+    Attributes
+    ----------
+    events : list of dict of str to bytes
+        Field name to value, in the order sent. A name in a form that is not ASCII keeps its bytes as ``\\xNN``.
+    charset : str or None
+        Of the values; None where the body does not say, as a form does not.
+    """
+
+    events: list[Fields]
+    charset: str | None
+
+
+def parse(body: bytes, charset: str = "windows-1251") -> Body:
+    """
+    Tell forms, XML and JSON apart by the first byte, and split them into events.
+
+    A form is one event. XML and JSON may hold one or several, under any root, and with a level of nesting that is
+    flattened; values beside a list of events belong to each of them.
 
     Parameters
     ----------
     body : bytes
-        As received, in whatever charset: nothing is decoded but the form's own ``%XX`` and ``+``.
+        As received, whatever its content type claims.
+    charset : str
+        Of XML and JSON that is neither UTF-8 nor says what it is.
 
     Returns
     -------
-    list of dict of str to bytes
-        Field name to value, in the order sent. A name that is not ASCII keeps its bytes as ``\\xNN``.
+    Body
 
     Raises
     ------
     MalformedCallback
-        If the body is empty, has more than `MAX_FIELDS` fields, or has a field twice: what was verified
-        must be what is stored, so no rule may choose between two values.
+        If the body is empty or broken, too large in number or depth, or has a field of an event twice: what was
+        verified must be what is stored, so no rule may choose between two values.
 
     Examples
     --------
-    >>> parse(b"id=1042&phone=79001234567&status=1&sender=%C4%EE%EC")
+    >>> parse(b"id=1042&phone=79001234567&status=1&sender=%C4%EE%EC").events
     [{'id': b'1042', 'phone': b'79001234567', 'status': b'1', 'sender': b'\\xc4\\xee\\xec'}]
+    >>> parse(b'{"id": 1042, "cost": 0.30}').events
+    [{'id': b'1042', 'cost': b'0.30'}]
+    >>> parse(b"<sms><id>1042</id><status>1</status></sms>").events
+    [{'id': b'1042', 'status': b'1'}]
     """
+    start = body.lstrip()[:1]
+    if start not in (b"<", b"{", b"["):
+        return Body([_unique(_form(body))], None)
+    tree = _xml(body.lstrip(), charset) if start == b"<" else _json(body, charset)
+    events = _events(tree)
+    if not 0 < len(events) <= MAX_EVENTS:
+        raise MalformedCallback(f"the body holds no event, or more than {MAX_EVENTS}")
+    try:
+        return Body([_unique([(name, value.encode()) for name, value in pairs]) for pairs in events], "utf-8")
+    except UnicodeEncodeError:
+        raise MalformedCallback("a value is no text: it has half of a character") from None
+
+
+def _unique(pairs: Sequence[tuple[str, bytes]]) -> Fields:
+    if len(pairs) > MAX_FIELDS:
+        raise MalformedCallback(f"more than {MAX_FIELDS} fields came; a callback has about twenty")
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise MalformedCallback("a field came twice; which of the two was meant cannot be told")
+    return fields
+
+
+def _form(body: bytes) -> list[tuple[str, bytes]]:
     if body.count(b"&") >= MAX_FIELDS:
         raise MalformedCallback(f"more than {MAX_FIELDS} fields came; a callback has about twenty")
-    pairs = [pair for pair in body.strip(b"\r\n").split(b"&") if pair]
+    pairs = [pair.partition(b"=") for pair in body.strip(b"\r\n").split(b"&") if pair]
     if not pairs:
-        raise MalformedCallback("the body is empty; a callback is a form of name=value pairs")
-    fields: Fields = {}
-    for pair in pairs:
-        name, _, value = pair.partition(b"=")
-        word = _plain(name).decode("ascii", "backslashreplace")
-        if word in fields:
-            raise MalformedCallback("a field came twice; which of the two was meant cannot be told")
-        fields[word] = _plain(value)
-    return [fields]
+        raise MalformedCallback("the body is empty; a callback is a form of name=value pairs, XML or JSON")
+    return [(_plain(name).decode("ascii", "backslashreplace"), _plain(value)) for name, _, value in pairs]
 
 
 def _plain(encoded: bytes) -> bytes:
     return unquote_to_bytes(encoded.replace(b"+", b" ")) if b"%" in encoded or b"+" in encoded else encoded
+
+
+def _json(body: bytes, charset: str) -> Node:
+    """JSON with its numbers as they were written, and both of two equal keys."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode(charset, "replace")
+    try:
+        value = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_Object)
+    except (ValueError, RecursionError):
+        raise MalformedCallback("the body begins like JSON and is none") from None
+    return _node(value, 0)
+
+
+class _Object(list[tuple[str, object]]):
+    """The pairs of a JSON object, told from a list."""
+
+
+def _node(value: object, depth: int) -> Node:
+    if depth > MAX_DEPTH:
+        raise MalformedCallback("the body is nested too deeply for a callback")
+    if isinstance(value, _Object):
+        return [(name, _node(inner, depth + 1)) for name, inner in value]
+    if isinstance(value, list):
+        return tuple(_node(inner, depth + 1) for inner in value)
+    if isinstance(value, str):
+        return value
+    return {None: "", True: "true", False: "false"}[value]  # type: ignore[index]
+
+
+def _xml(body: bytes, charset: str) -> Node:
+    """XML as nested pairs of names and texts; entities and document types are refused."""
+    try:
+        body.decode("utf-8")
+        encoding = None
+    except UnicodeDecodeError:
+        encoding = None if b"encoding=" in body[:200] else charset
+    parser = expat.ParserCreate(encoding)
+    parser.buffer_text = True
+    open_elements: list[tuple[str, Pairs, list[str]]] = [("", [], [])]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if len(open_elements) > MAX_DEPTH:
+            raise MalformedCallback("the body is nested too deeply for a callback")
+        open_elements.append((name, list(attributes.items()), []))
+
+    def end(_: str) -> None:
+        name, pairs, texts = open_elements.pop()
+        text = "".join(texts)
+        if pairs and text.strip():  # attributes beside a text
+            pairs.append((name, text))
+        open_elements[-1][1].append((name, pairs or text))
+
+    def doctype(*_: object) -> None:
+        raise MalformedCallback("a document type came; a callback has none")
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = lambda text: open_elements[-1][2].append(text)
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        if isinstance(error, MalformedCallback):
+            raise
+        raise MalformedCallback("the body begins like XML and is none") from None
+    return open_elements[0][1]
+
+
+def _events(node: Node) -> list[list[tuple[str, str]]]:
+    """The events of a tree, whatever it is rooted in."""
+    if isinstance(node, tuple):
+        return [event for inner in node for event in _events(inner)]
+    if isinstance(node, str):
+        raise MalformedCallback("the body holds a value where an event was expected")
+    own = [(name, value) for name, value in node if isinstance(value, str)]
+    nested = [value for _, value in node if not isinstance(value, str)]
+    if not nested:
+        return [own] if own else []
+    inner = [event for value in nested for event in _events(value)]
+    if OF_AN_EVENT & {name for name, _ in own}:
+        return [own + [pair for event in inner for pair in event]]
+    return [own + event for event in inner]

@@ -9,9 +9,8 @@ from urllib.parse import unquote_to_bytes
 from smsanalytics.wire.body import Fields, parse
 from smsanalytics.wire.kind import SIGNED, Kind, check_shape, kind_of
 from smsanalytics.wire.names import rename
-from smsanalytics.wire.signature import CONTROL, verify
+from smsanalytics.wire.signature import CHARSETS, CONTROL, verify
 
-CHARSETS = {"windows-1251": "cp1251", "utf-8": "utf-8", "koi8-r": "koi8-r"}
 DEFAULT_CHARSET = "windows-1251"
 
 
@@ -106,19 +105,20 @@ def read(body: bytes, terms: Terms) -> list[Callback]:
     >>> callback.fields
     {'message_id': '1042', 'phone': '79001234567', 'status': '1', 'status_at': '1700000000'}
     """
-    return [_read_event(fields, terms) for fields in parse(body)]
+    found = parse(body, CHARSETS[terms.charset or DEFAULT_CHARSET])
+    return [_read_event(fields, found.charset or _codec(fields, terms), terms) for fields in found.events]
 
 
-def _read_event(fields: Fields, terms: Terms) -> Callback:
+def _read_event(fields: Fields, charset: str, terms: Terms) -> Callback:
     kind = kind_of(fields)
     check_shape(kind, fields, inbound_numbers=terms.inbound_numbers)
     signed_by, key = "none", ""
     if terms.secrets:
-        signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms)
+        signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
     for name, value in fields.items():
         if name not in {*CONTROL, *SIGNED[kind]} and any(secret in value for secret in terms.secrets.values()):
             fields[name] = terms.masked(value)  # somebody put it into a parameter of their own
-    known, extra = rename(kind, fields, charset=_codec(fields, terms), drop=CONTROL)
+    known, extra = rename(kind, fields, charset=charset, drop=CONTROL)
     return Callback(kind, signed_by, key, known, extra)
 
 

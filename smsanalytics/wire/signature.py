@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from smsanalytics.errors import BadSignature
 from smsanalytics.wire.kind import SIGNED, Kind
 
-DIGESTS = {"md5": hashlib.md5, "sha1": hashlib.sha1}
+CHARSETS = {"windows-1251": "cp1251", "utf-8": "utf-8", "koi8-r": "koi8-r"}
 CONTROL = frozenset({"md5", "sha1", "crc32"})  #: fields that are about the callback, not of it: dropped once verified
+TRUSTED = ("md5", "sha1")  #: count without being demanded; crc32 can be forged from one captured callback
+
+
+def _crc32(text: bytes) -> set[bytes]:
+    """Every notation the provider might use; which it does is not documented."""
+    unsigned = zlib.crc32(text)
+    signed = unsigned - 2**32 if unsigned >= 2**31 else unsigned
+    return {b"%d" % unsigned, b"%d" % signed, b"%08x" % unsigned, b"%x" % unsigned}
+
+
+HASHES: dict[str, Callable[[bytes], set[bytes]]] = {
+    "md5": lambda text: {hashlib.md5(text, usedforsecurity=False).hexdigest().encode()},
+    "sha1": lambda text: {hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()},
+    "crc32": _crc32,
+}
 
 
 def verify(
-    kind: Kind, fields: Mapping[str, bytes], *, secrets: Mapping[str, bytes], algorithms: Sequence[str] = ()
+    kind: Kind,
+    fields: Mapping[str, bytes],
+    *,
+    secrets: Mapping[str, bytes],
+    algorithms: Sequence[str] = (),
+    charset: str = "utf-8",
 ) -> tuple[str, str]:
     """
     Tell by which algorithms and by which secret a callback is signed, or refuse it.
@@ -29,6 +51,9 @@ def verify(
         Label to secret; several while a secret is being rotated.
     algorithms : sequence of str
         What the account demands: then all must have come and match. Without it, whichever of md5 and sha1 came.
+    charset : str
+        Of the values. Where their own bytes do not verify, those of the same text in the other charsets are tried:
+        which ones the provider hashes is not documented, and each attempt needs the secret.
 
     Returns
     -------
@@ -48,16 +73,28 @@ def verify(
     >>> verify(Kind.STATUS, status, secrets={"2026": b"s3cret_Key-1"})
     ('md5', '2026')
     """
-    demanded = list(algorithms) or [name for name in DIGESTS if name in fields]
+    demanded = list(algorithms) or [name for name in TRUSTED if name in fields]
     if not demanded:
         raise BadSignature("no md5 or sha1 came; is one in the handler address set at the provider?")
     if absent := [name for name in demanded if name not in fields]:
         raise BadSignature(f"parameter {absent[0]} did not come; is it in the handler address set at the provider?")
-    signed = [fields[name] for name in SIGNED[kind]]
-    for label, secret in secrets.items():
-        text = b":".join([*signed, secret])
-        made = {name: DIGESTS[name](text).hexdigest().encode() for name in demanded}
-        same = [hmac.compare_digest(made[name], fields[name].lower()) for name in demanded]
-        if all(same):
-            return "+".join(demanded), label
+    for signed in _encodings(b":".join([fields[name] for name in SIGNED[kind]]), charset):
+        for label, secret in secrets.items():
+            text = signed + b":" + secret
+            if all([_matches(name, text, fields[name].lower()) for name in demanded]):  # noqa: C419 - all are looked at
+                return "+".join(demanded), label
     raise BadSignature("none of the configured secrets made this hash")
+
+
+def _matches(name: str, text: bytes, claimed: bytes) -> bool:
+    return any([hmac.compare_digest(made, claimed) for made in HASHES[name](text)])  # noqa: C419 - all are looked at
+
+
+def _encodings(signed: bytes, charset: str) -> Iterator[bytes]:
+    """The bytes that came, and then the same text in the other charsets."""
+    yield signed
+    if not signed.isascii():
+        for other in CHARSETS.values():
+            with contextlib.suppress(UnicodeError):
+                if (encoded := signed.decode(charset).encode(other)) != signed:
+                    yield encoded

@@ -1,7 +1,7 @@
 import pytest
 
 from smsanalytics.errors import MalformedCallback
-from smsanalytics.wire.body import MAX_FIELDS, parse
+from smsanalytics.wire.body import MAX_FIELDS, Body, parse
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from smsanalytics.wire.body import MAX_FIELDS, parse
     ],
 )
 def test_a_form_is_read_without_decoding_its_text(body, fields):
-    assert parse(body) == [fields]
+    assert parse(body) == Body([fields], None)
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,75 @@ def test_a_body_with_two_readings_is_refused(body, words):
 
 
 def test_as_many_fields_as_allowed_are_read():
-    assert len(parse(b"&".join(b"f%d=" % n for n in range(MAX_FIELDS)))[0]) == MAX_FIELDS
+    assert len(parse(b"&".join(b"f%d=" % n for n in range(MAX_FIELDS))).events[0]) == MAX_FIELDS
+
+
+@pytest.mark.parametrize(
+    ("body", "events"),
+    [
+        pytest.param(b'{"a": 1, "b": "x"}', [{"a": b"1", "b": b"x"}], id="object"),
+        pytest.param(b' \r\n[{"a": 1}, {"a": 2}]', [{"a": b"1"}, {"a": b"2"}], id="list"),
+        pytest.param(
+            b'{"n": 0.30, "big": 12345678901234567890, "e": 1e3}',
+            [{"n": b"0.30", "big": b"12345678901234567890", "e": b"1e3"}],
+            id="numbers-as-written",
+        ),
+        pytest.param(b'{"n": null, "t": true, "f": false}', [{"n": b"", "t": b"true", "f": b"false"}], id="words"),
+        pytest.param(b'{"root": {"id": 1}}', [{"id": b"1"}], id="any-root"),
+        pytest.param(
+            b'{"order": 7, "list": [{"id": 1}, {"id": 2}]}',
+            [{"order": b"7", "id": b"1"}, {"order": b"7", "id": b"2"}],
+            id="shared-by-a-list",
+        ),
+        pytest.param(b'{"id": 1, "hlr": {"imsi": 2}}', [{"id": b"1", "imsi": b"2"}], id="one-level-flattened"),
+        pytest.param(b'\xef\xbb\xbf{"a": 1}', None, id="byte-order-mark-is-no-json-start"),
+        pytest.param(b"<r><a>1</a><b/></r>", [{"a": b"1", "b": b""}], id="xml"),
+        pytest.param(
+            b"<r>\n  <e><id>1</id></e>\n  <e><id>2</id></e>\n</r>", [{"id": b"1"}, {"id": b"2"}], id="xml-list"
+        ),
+        pytest.param(
+            b'<r a="1"><b>&lt;&#1055;&gt;</b></r>',
+            [{"a": b"1", "b": "<П>".encode()}],
+            id="xml-attributes-and-characters",
+        ),
+        pytest.param(b"<r><a><![CDATA[<&>]]></a></r>", [{"a": b"<&>"}], id="xml-cdata"),
+        pytest.param(
+            b'<r><phone kind="x">7</phone><id>1</id></r>',
+            [{"id": b"1", "kind": b"x", "phone": b"7"}],
+            id="xml-attribute-beside-text",
+        ),
+    ],
+)
+def test_xml_and_json_are_read_under_any_root(body, events):
+    found = parse(body)
+    assert found == Body(events, "utf-8") if events else found.charset is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(b"{", "begins like JSON", id="json-broken"),
+        pytest.param(b'{"a": 1} x', "begins like JSON", id="json-and-more"),
+        pytest.param(b'{"a": NaN, "a": 1}', "twice", id="json-key-twice"),
+        pytest.param(b'{"id": 1, "x": {"id": 2}}', "twice", id="json-key-twice-across-levels"),
+        pytest.param(b"[[[[[[[[1]]]]]]]]", "nested too deeply", id="json-deep"),
+        pytest.param(b"[" * 100_000, "begins like JSON|nested", id="json-very-deep"),
+        pytest.param(b"[1]", "a value where an event", id="json-number"),
+        pytest.param(b"{}", "no event", id="json-empty"),
+        pytest.param(b"[" + b",".join([b'{"a":1}'] * 1001) + b"]", "more than 1000", id="json-too-many"),
+        pytest.param(b'{"a": "\\ud800"}', "half of a character", id="json-lone-surrogate"),
+        pytest.param(
+            b"{" + b",".join(b'"f%d":1' % n for n in range(100_000)) + b"}",
+            "more than 200",
+            id="json-a-hundred-thousand-keys",
+        ),
+        pytest.param(b"<", "begins like XML", id="xml-broken"),
+        pytest.param(b"<a><b></a>", "begins like XML", id="xml-crossed"),
+        pytest.param(b'<?xml version="1.0" encoding="utf-99"?><a/>', "begins like XML", id="xml-unknown-charset"),
+        pytest.param(b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document type", id="xml-entity"),
+        pytest.param(b"<a>" * 100_000, "nested too deeply", id="xml-deep"),
+    ],
+)
+def test_xml_and_json_with_two_readings_or_none_are_refused(body, words):
+    with pytest.raises(MalformedCallback, match=words):
+        parse(body)

@@ -79,3 +79,36 @@ def test_no_refusal_tells_what_came():
     with pytest.raises(BadSignature) as refusal:
         verify(Kind.STATUS, fields, secrets={"new": SECRET})
     assert not any(word in str(refusal.value) for word in ("79001239999", "1042", "s3cret", fields["md5"].decode()))
+
+
+CRC32 = [  # unsigned, signed and hex of the worked examples; the last has a leading zero
+    (status(b"1042", b"79001234567", b"1"), (b"2246902037", b"-2048065259", b"85ed0115")),
+    (status(b"1042", b"79001234567", b"20"), (b"1406590059", b"1406590059", b"53D6DC6B")),
+    (incoming(THUMB.encode()), (b"3574565863", b"-720401433", b"d50f8be7")),
+    ((Kind.CONFIRMATION, {"phone": b"79001234567", "ts": b"1700000000"}), (b"782280025", b"2ea0a559", b"2EA0A559")),
+    (status(b"22", b"79001234567", b"1"), (b"15762876", b"00f085bc", b"f085bc")),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "notations"), CRC32, ids=["delivered", "undeliverable", "emoji", "confirmation", "leading-zero"]
+)
+def test_crc32_counts_in_every_notation_but_only_where_it_is_demanded(event, notations):
+    kind, fields = event
+    for notation in notations:
+        signed = fields | {"crc32": notation}
+        assert verify(kind, signed, secrets={"a": SECRET}, algorithms=["crc32"]) == ("crc32", "a")
+        with pytest.raises(BadSignature, match="no md5 or sha1 came"):
+            verify(kind, signed, secrets={"a": SECRET})
+    with pytest.raises(BadSignature):
+        verify(kind, fields | {"crc32": b"1"}, secrets={"a": SECRET}, algorithms=["crc32"])
+
+
+@pytest.mark.parametrize("sent", ["cp1251", "utf-8", "koi8-r"])
+@pytest.mark.parametrize("hashed", ["cp1251", "utf-8", "koi8-r"])
+def test_a_text_verifies_whichever_of_its_encodings_was_hashed(sent, hashed):
+    text = b":".join([b"79001234567", HELLO.encode(hashed), b"79037654321", SECRET])
+    kind, fields = incoming(HELLO.encode(sent))
+    assert verify(
+        kind, fields | {"md5": hashlib.md5(text).hexdigest().encode()}, secrets={"a": SECRET}, charset=sent
+    ) == ("md5", "a")
