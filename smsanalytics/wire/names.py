@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import unquote_to_bytes
 
 from smsanalytics.wire.kind import Kind
 
@@ -39,6 +41,8 @@ NAMES: dict[Kind, dict[str, tuple[str, ...]]] = {
         "called_at": ("ts",),
     },
 }
+HLR_NAMES = frozenset({"cn", "net", "rcn", "rnet"})  #: of countries and networks; in some receipts encoded once more
+_ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}|\+")
 _OURS = {kind: {theirs: ours for ours, many in names.items() for theirs in many} for kind, names in NAMES.items()}
 _CONTROL_OF_KIND = {"waitcall"}  # says which kind it is, and nothing more
 
@@ -80,6 +84,8 @@ def rename(
     for theirs, value in fields.items():
         if theirs in unwanted:
             continue
+        if theirs in HLR_NAMES and _ENCODED.search(value):
+            value = unquote_to_bytes(value.replace(b"+", b" "))
         ours = ours_of.get(theirs)
         home, name = (extra, theirs) if ours is None or ours in known else (known, ours)
         try:

@@ -69,3 +69,11 @@ def test_a_secret_that_is_echoed_in_a_parameter_is_not_stored():
 def test_the_hex_of_a_text_wins_over_an_echoed_parameter_of_that_name():
     callback = read(status_body(1042) + b"&charset=utf-8&sender=%C4&raw_sender=fake", TERMS)[0]
     assert callback.extra["raw_sender"] == "c4"
+
+
+@pytest.mark.parametrize(
+    "sent", ["Russian Federation", "Russian%20Federation", "Russian%2BFederation", "Russian%252520Federation"]
+)
+def test_a_country_of_an_hlr_result_that_is_encoded_twice_is_decoded_once_more(sent):
+    callback = read(status_body(1042) + b"&cn=" + sent.encode().replace(b" ", b"+"), TERMS)[0]
+    assert callback.extra["cn"] == ("Russian%20Federation" if "2525" in sent else "Russian Federation")
