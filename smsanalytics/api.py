@@ -43,7 +43,7 @@ def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta
     Raises
     ------
     StoreError
-        If there is no such directory.
+        If no collector ever wrote there.
     UnknownName
         If there is no such zone.
 
@@ -56,7 +56,7 @@ def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta
     0  Beeline          1            0.0
     1      MTS          1            1.0
     """
-    if not Path(path).is_dir():
+    if not any((Path(path) / name).is_dir() for name in ("journal", *EVENT_TABLES)):
         raise StoreError(f"there is no store at {path}; `smsanalytics serve --data {path}` makes one")
     return Store(Path(path), tz=tz, horizon=horizon)
 
@@ -98,15 +98,17 @@ class Store:
         Parameters
         ----------
         table : str
-            ``statuses``, ``incoming``, ``confirmations`` or ``rejected``.
+            ``statuses``, ``incoming``, ``confirmations``, ``rejected`` or ``messages``.
 
         Examples
         --------
         >>> [path.parent.name for path in open_store(example_store).files("statuses")]
         ['date=2026-11-21']
         """
+        if table == "messages":
+            return Live.read(self._tables.layout).files(self._tables.layout)
         if table not in EVENT_TABLES:
-            raise UnknownName.of("table", table, EVENT_TABLES)
+            raise UnknownName.of("table", table, [*EVENT_TABLES, "messages"])
         return self._tables.layout.live_files(table)
 
     def statuses(self) -> duckdb.DuckDBPyRelation:
@@ -236,10 +238,11 @@ def _zone(tz: str) -> ZoneInfo:
 def _moment(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
     if moment is None:
         return None
-    try:
-        at = pd.Timestamp(moment)
-    except ValueError:
-        at = None
-    if at is None or pd.isna(at):
-        raise UnknownName(f"{str(moment)!r} is no date; an example is '2026-11-22'")
-    return (at if at.tzinfo else at.to_pydatetime().replace(tzinfo=zone)).astimezone(UTC)
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:  # also 12.11.2026, which some would read as December
+            raise UnknownName(f"{moment!r} is no date; an example is '2026-11-22'") from None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - its zone follows
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

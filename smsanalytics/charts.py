@@ -90,8 +90,8 @@ def _notes(frame: pd.DataFrame, rates: Any) -> list[str]:
         first = f"{days[0]:%-d %B %Y} to {days[1]:%-d %B %Y} · {first}"
     if attrs.get("as_of") is None:
         return [first]
-    zone = f"days and hours in {attrs['timezone']}"
-    return [first, f"as received by {attrs['as_of']:%-d %B %Y %H:%M} UTC · {zone}"]
+    as_of = pd.Timestamp(attrs["as_of"]).tz_convert(attrs["timezone"])
+    return [first, f"as received by {as_of:%-d %B %Y %H:%M} · all times {attrs['timezone']}"]
 
 
 def _percent(low: float) -> alt.Scale:

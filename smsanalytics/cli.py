@@ -15,9 +15,7 @@ import typer
 from smsanalytics.errors import SmsAnalyticsError, StoreError
 from smsanalytics.settings import load
 
-app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.split(":")[0]
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
 Data = Annotated[Path | None, typer.Option(help="The store.  [default: data]", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="Settings file.  [default: smsanalytics.toml]", show_default=False)]
@@ -85,7 +83,7 @@ def maintain(
 
 @app.command()
 def files(
-    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations or rejected")],
+    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations, rejected or messages")],
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -115,7 +113,13 @@ def simulate(
         world.write_truth(truth)
     secret = secret_file.read_text("utf-8").strip()
     answers = send(url, world.posts(secret), progress=sys.stderr.isatty())
-    typer.echo(", ".join(f"{count} answered {status}" for status, count in sorted(answers.items())))
+    said = ", ".join(f"{count} answered {status}" for status, count in sorted(answers.items()))
+    typer.echo(f"{said}; one in a hundred is forged, and answered 403")
+    if not answers[200]:
+        typer.echo(
+            "smsanalytics: nothing was accepted; check the address and that the secret is the collector's", err=True
+        )
+        raise typer.Exit(1)
 
 
 @app.command()

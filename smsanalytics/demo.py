@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -153,13 +154,14 @@ def _address(log: Path, collector: subprocess.Popen[bytes]) -> str:
 
 
 def _beside_the_truth(found: pd.DataFrame, true: pd.DataFrame) -> Table:
-    table = Table(title="Delivery rate by operator, last fortnight; in brackets what is true", title_justify="left")
-    for name in ("operator", *COUNTS, "delivery rate", "95 % interval"):
-        table.add_column(name, justify="left" if name == "operator" else "right")
+    table = Table(title="Delivery rate by operator, last fortnight", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("operator", "submitted", "delivered", "truly", "rate", "truly", "95 % interval"):
+        table.add_column(name, justify="left" if name == "operator" else "right", no_wrap=True)
     for row, truth in zip(found.to_dict("records"), true.to_dict("records"), strict=True):
-        counts = [f"{row[name]:,} ({truth[name]:,})" for name in COUNTS]
+        counts = [f"{count:,}" for count in (row["submitted"], row["delivered"], truth["delivered"])]
+        rates = [f"{row['delivery_rate']:.2%}", f"{truth['delivered'] / truth['submitted']:.2%}"]
         interval = f"{row['delivery_rate_low']:.1%} – {row['delivery_rate_high']:.1%}"
-        table.add_row(str(row["operator"]), *counts, f"{row['delivery_rate']:.2%}", interval)
+        table.add_row(str(row["operator"]), *counts, *rates, interval)
     return table
 
 
@@ -182,6 +184,10 @@ def _page(store: Store) -> str:
             charts.delivery_rate(day),
         ),
         Section("By operator", "", charts.delivery_rate(operator)),
-        Section("The counts", "", table=shown),
+        Section(
+            "The counts",
+            "Pending: no outcome yet. Stuck: none after 72 hours. Unknown: a status code that no list explains.",
+            table=shown,
+        ),
     ]
     return render("Delivery of simulated traffic", sections, summary=summary)

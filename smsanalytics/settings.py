@@ -89,7 +89,7 @@ class Account(BaseModel):
             try:
                 secret = Path(values["secret_file"]).read_text("utf-8").strip()
             except OSError:
-                raise ValueError("secret_file cannot be read") from None
+                raise ValueError(f"secret_file {values['secret_file']} cannot be read") from None
             return values | {"secrets": _table(values, "secrets") | {"file": secret}}
         return values
 
@@ -195,6 +195,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
+def _in_words(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such setting")
+
+
 def load(config: Path | None = None, **given: Any) -> Settings:
     """
     Read the settings: what is given here wins over the environment, and that over the file.
@@ -227,9 +231,10 @@ def load(config: Path | None = None, **given: Any) -> Settings:
         model_config = SettingsConfigDict(toml_file=config or DEFAULT_FILE)
 
     try:
+        FromFile()  # what the file and the environment say must hold by itself: the maintenance reads it as well
         return FromFile(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors()]
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'settings'}: {_in_words(one['msg'])}" for one in error.errors()]
         raise SettingsError("; ".join(wrong)) from None
     except ValueError as error:  # the file is no TOML, or a nested variable no JSON
         raise SettingsError(f"the settings cannot be read: {type(error).__name__}") from None

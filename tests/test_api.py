@@ -21,6 +21,7 @@ def test_tables_hand_out_the_columns_of_the_contract(store):
 
 
 def test_an_empty_store_gives_empty_frames_with_the_same_columns_and_types(store, tmp_path):
+    (tmp_path / "journal").mkdir()
     empty = sms.open_store(tmp_path)
     for table in ("statuses", "incoming", "confirmations", "rejected", "messages"):
         assert getattr(empty, table)().df().empty
@@ -33,8 +34,16 @@ def test_an_empty_store_gives_empty_frames_with_the_same_columns_and_types(store
 
 
 def test_there_is_no_store_is_said_with_the_way_to_one(tmp_path):
-    with pytest.raises(StoreError, match=r"there is no store at .*nowhere; `smsanalytics serve"):
-        sms.open_store(tmp_path / "nowhere")
+    (tmp_path / "README.md").touch()
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(StoreError, match=r"there is no store at .*; `smsanalytics serve"):
+            sms.open_store(path)
+
+
+def test_files_of_messages_are_those_that_count(store):
+    import duckdb
+
+    assert duckdb.read_parquet([str(path) for path in store.files("messages")]).shape[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -92,9 +101,11 @@ def test_when_everything_is_left_out_it_says_how_many(store):
     [
         (lambda store: store.delivery_rate(["colour"]), "unknown column to group by 'colour'; there are day, hour, operator, sender, type"),
         (lambda store: store.delivery_rate(start="someday"), "'someday' is no date; an example is '2026-11-22'"),
+        (lambda store: store.messages(start="12.11.2026"), "'12.11.2026' is no date; an example is '2026-11-22'"),
+        (lambda store: store.delivery_rate(type="hlr"), "unknown message type 'hlr'; there are 0, 1, 10, 12, 2, 3, 4, 5, 6, 7, 8"),
         (lambda store: store.messages(end=""), "'' is no date; an example is '2026-11-22'"),
         (lambda store: store.messages(tz="Moscow"), "there is no time zone 'Moscow'; an example is 'Europe/Moscow'"),
-        (lambda store: store.files("../journal"), "unknown table '../journal'; there are confirmations, incoming, rejected, statuses"),
+        (lambda store: store.files("../journal"), "unknown table '../journal'; there are confirmations, incoming, messages, rejected, statuses"),
     ],
 )  # fmt: skip
 def test_a_wrong_word_gets_a_sentence(store, call, words):

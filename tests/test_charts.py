@@ -44,7 +44,7 @@ def test_the_chart_says_what_it_claims_of_which_period_and_of_how_many(example_s
     assert title["text"] == "Delivery rate by sender"
     assert title["subtitle"] == [
         "21 November 2026 to 21 November 2026 · 2 messages submitted = 100 %, with Wilson 95 % intervals",
-        "as received by 21 November 2026 21:30 UTC · days and hours in Europe/Moscow",
+        "as received by 22 November 2026 00:30 · all times Europe/Moscow",
     ]
 
 

@@ -35,7 +35,7 @@ def test_files_lists_each_file_of_a_table(example_store, tmp_path):
     [
         (("maintain", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
         (("files", "statuses", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
-        (("files", "status", "--data", "."), "smsanalytics: unknown table 'status'; there are confirmations, incoming, rejected, statuses\n"),
+        (("files", "status", "--data", "."), "smsanalytics: there is no store at .; `smsanalytics serve --data .` makes one\n"),
     ],
 )  # fmt: skip
 def test_wrong_usage_ends_with_2_and_one_line(words, said, tmp_path):
@@ -69,5 +69,9 @@ def test_simulate_sends_a_world_and_writes_its_truth(tmp_path):
             "truth.parquet",
         ]
         done = run("simulate", *options, cwd=tmp_path)
+        wrong = tmp_path / "wrong"
+        wrong.write_text("another-secret")
+        refused = run("simulate", "--url", collector.url, "--secret-file", "wrong", "--messages", "10", cwd=tmp_path)
     assert "answered 200" in done.stdout
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert (tmp_path / "truth.parquet").stat().st_size > 0

@@ -80,10 +80,10 @@ def test_the_short_form_may_name_a_file(monkeypatch, tmp_path):
         pytest.param('[accounts.shop]\nsecrets = { a = "b" }\nzone = "Moscow"', "no such time zone", id="zone"),
         pytest.param(
             '[accounts.shop]\nsecrets = { a = "b" }\nsecret_file = "nowhere"',
-            "secret_file cannot be read",
+            "secret_file nowhere cannot be read",
             id="secret-file",
         ),
-        pytest.param('colour = "red"', "colour: Extra inputs are not permitted", id="unknown-setting"),
+        pytest.param('colour = "red"', "colour: there is no such setting", id="unknown-setting"),
         pytest.param("port = 99999", "port: Input should be less than or equal to 65535", id="port"),
         pytest.param('accounts = "x"', "accounts", id="accounts-no-table"),
         pytest.param('[accounts.default]\nsecrets = "x"\nsecret_file = "y"', "secret", id="secrets-no-table"),

@@ -15,6 +15,7 @@ from smsanalytics.errors import SettingsError
 from smsanalytics.settings import Settings
 
 DRAIN_SECONDS = 10  #: how long requests under way may take after a stop was asked for
+SECRET_LENGTH = 20  #: characters below which the hash of a captured callback gives a secret away
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger("smsanalytics.collector")
@@ -66,6 +67,10 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
     server = _Server(config)
     for number in SIGNALS:
         signal.signal(number, server.stop)
+    for name, account in settings.accounts.items():
+        for label, secret in account.secrets.items():
+            if len(secret.get_secret_value()) < SECRET_LENGTH:
+                log.warning("secret %s of account %s is shorter than %d and may be guessed", label, name, SECRET_LENGTH)
     host, port = listening.getsockname()[:2]
     log.info("listening on http://%s:%d/callback", host, port)
     server.run(sockets=[listening])

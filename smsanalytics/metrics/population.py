@@ -9,8 +9,8 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.codes import TEST_MODE_ERR, TEXT_TYPES
-from smsanalytics.errors import MissingColumns
+from smsanalytics.codes import TEST_MODE_ERR, TEXT_TYPES, TYPES
+from smsanalytics.errors import MissingColumns, UnknownName
 
 FACTS = ("denominator", "excluded_n", "first_day", "last_day")
 
@@ -23,7 +23,14 @@ def counted(types: Types = None) -> nw.Expr:
 
     By default text messages: type absent or 0-3. HLR lookups, pings, calls, e-mails and messengers are asked for by
     their type. Messages of an account in test mode (err 200) were never sent and belong to none.
+
+    Raises
+    ------
+    UnknownName
+        If a type is no integer.
     """
+    if types is not None and not all(isinstance(one, int) for one in ([types] if isinstance(types, int) else types)):
+        raise UnknownName.of("message type", types, sorted(TYPES))
     if types is None:
         wanted = nw.col("type").is_null() | nw.col("type").is_in(TEXT_TYPES)
     else:

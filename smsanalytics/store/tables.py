@@ -91,6 +91,10 @@ class Live:
         except (ValueError, TypeError, KeyError):
             raise StoreError(f"{layout.live_messages} is damaged; `smsanalytics maintain` makes it anew") from None
 
+    def files(self, layout: Layout) -> list[Path]:
+        """The files that count, by date."""
+        return [layout.message_file(day, generation) for day, generation in sorted(self.generations.items())]
+
     def encoded(self) -> bytes:
         """The content of ``live.json``."""
         return orjson.dumps(
@@ -143,8 +147,7 @@ class Tables:
 
     def folded_files(self, live: Live) -> duckdb.DuckDBPyRelation:
         """One row per message, as folded."""
-        files = [self.layout.message_file(day, generation) for day, generation in live.generations.items()]
-        return self._parquet(files, MESSAGES)
+        return self._parquet(live.files(self.layout), MESSAGES)
 
     def oldest(self, live: Live) -> datetime:
         """A moment before which no message was sent and no status reported: none is believed that is 30 days late."""
