@@ -186,7 +186,9 @@ class Layout:
 
     def segments(self, writer: str) -> list[SegmentFile]:
         """The journal segments of a writer, in order."""
-        return sorted(s for path in self.slot(writer).iterdir() if (s := SegmentFile.parse(path.name)))
+        slot = self.slot(writer)
+        found = slot.iterdir() if slot.is_dir() else ()
+        return sorted(segment for path in found if (segment := SegmentFile.parse(path.name)))
 
     def last_number(self, writer: str) -> int:
         """The greatest segment number that any name or the counter of a writer tells of; 0 for a new one."""

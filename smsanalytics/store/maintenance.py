@@ -141,21 +141,18 @@ def fold(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
         live = Live.read(layout)
     except StoreError:
         live = Live({}, {}, None)
-    published = {writer: layout.published(writer) for writer in layout.slots()}
-    news = any(
-        published.get(file.writer, 0) >= file.last > live.folded.get(file.writer, 0)
-        for files in layout.event_files("statuses").values()
-        for file in files
-    )
-    if not news:
+    there = [file for files in layout.event_files("statuses").values() for file in files]
+    writers = {*layout.slots(), *(file.writer for file in there)}  # also those whose journal is gone
+    published = {writer: layout.published(writer) for writer in sorted(writers)}
+    if not any(published[file.writer] >= file.last > live.folded.get(file.writer, 0) for file in there):
         return False
     tables = Tables(layout, connection)
     events = tables.events("statuses", published=published)
     connection.execute("DROP TABLE IF EXISTS folding")
     tables.folded(events).create("folding")
     [(newest,)] = events.max("received_at").fetchall()
-    there = [generation for generations in layout.generations().values() for generation in generations]
-    generation = 1 + max([*there, *live.generations.values()], default=0)
+    used = [generation for generations in layout.generations().values() for generation in generations]
+    generation = 1 + max([*used, *live.generations.values()], default=0)
     dates = [day for (day,) in connection.execute("SELECT DISTINCT first_seen_at::DATE FROM folding").fetchall()]
     for day in sorted(dates):
         query = f"FROM folding WHERE first_seen_at::DATE = DATE '{day}' ORDER BY {SORTED_BY['messages']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -236,6 +237,19 @@ def test_a_damaged_commit_is_said_to_readers_and_made_anew_by_maintenance(tmp_pa
     layout.live_messages.write_bytes(b"")
     with pytest.raises(StoreError, match=r"live\.json is damaged; `smsanalytics maintain` makes it anew"):
         open_store(tmp_path).messages()
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    assert open_store(tmp_path).messages().shape[0] == 1
+
+
+def test_messages_are_made_anew_also_from_writers_whose_journal_is_gone(tmp_path):
+    layout = Layout(tmp_path)
+    collect(layout, [{"account": "default", "message_id": 1, "phone": "79001230001", "status": 1, "err": None, "at": BASE,
+                      "received": BASE, "hlr": False, **dict.fromkeys(oracle.TERMS + oracle.NETWORK)}])  # fmt: skip
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    shutil.rmtree(layout.slot("w0"))
+    shutil.rmtree(layout.messages)
     with Maintenance(layout, {}) as maintenance:
         maintenance.run()
     assert open_store(tmp_path).messages().shape[0] == 1
