@@ -66,5 +66,5 @@ OPEN = _with_outcome("pending")  #: -2 stopped, -1 waiting, 0 passed to the oper
 
 NO_STATUS = -128  #: stands for a status that is no code at all where codes are packed; none of the provider's
 TEST_MODE_ERR = 200  #: the account is in test mode: nothing was really sent
-HLR_TYPE = 4
+HLR_TYPE, PING_TYPE = 4, 5
 TEXT_TYPES = (0, 1, 2, 3)  #: SMS, flash, binary, WAP push: what a delivery rate speaks of

@@ -1,10 +1,33 @@
 """
 The definitions: pure functions on frames of any engine that narwhals reads.
 
-Each takes one row per message, as `Store.messages` hands them out, and returns a frame of the engine that came in.
+Each takes rows as a `Store` hands them out (one per message, incoming message, status or attempt to confirm) and
+returns a frame of the engine that came in.
 """
 
+from smsanalytics.metrics.confirmation import attempts, confirmation_success
+from smsanalytics.metrics.cost import cost
 from smsanalytics.metrics.delivery import delivery_rate
-from smsanalytics.metrics.prepare import prepare
+from smsanalytics.metrics.failures import failure_mix
+from smsanalytics.metrics.health import data_health
+from smsanalytics.metrics.inbound import inbound_volume, reply_rate
+from smsanalytics.metrics.latency import callback_lag, latency, latency_distribution
+from smsanalytics.metrics.prepare import prepare, with_calendar
+from smsanalytics.metrics.reachability import reachability
 
-__all__ = ["delivery_rate", "prepare"]
+__all__ = [
+    "attempts",
+    "callback_lag",
+    "confirmation_success",
+    "cost",
+    "data_health",
+    "delivery_rate",
+    "failure_mix",
+    "inbound_volume",
+    "latency",
+    "latency_distribution",
+    "prepare",
+    "reachability",
+    "reply_rate",
+    "with_calendar",
+]

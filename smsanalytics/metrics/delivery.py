@@ -8,9 +8,14 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import Types, counted, grouped, handed_out, need
+from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need
 
 STATES = ("delivered", "failed", "pending", "stuck", "unknown")
+RATES = {  # share: its numerator and denominator
+    "delivery_rate": ("delivered", "submitted"),
+    "delivery_rate_final": ("delivered", "_final"),
+    **{f"{state}_share": (state, "submitted") for state in STATES if state != "delivered"},
+}
 DENOMINATOR = "submitted: all messages of the cohort"
 
 
@@ -71,23 +76,14 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
     >>> rates.attrs
     {'denominator': 'submitted: all messages of the cohort', 'excluded_n': 1}
     """
-    by = [by] if isinstance(by, str) else list(by)
+    by = names_of(by)
     frame = need(messages, {"state", "type", "err", "matured", *by})
     inside = counted(type)
     sums = {state: inside & (nw.col("state") == state) for state in STATES}
     groups = grouped(frame, by, inside, {**sums, "_young": inside & ~nw.col("matured")})
-    rates = (
-        groups.filter(nw.col("submitted") > 0)
-        .with_columns(_final=nw.col("delivered") + nw.col("failed"))
-        .with_columns(
-            **wilson("delivered", "submitted", "delivery_rate"),
-            **wilson("delivered", "_final", "delivery_rate_final"),
-            **wilson("failed", "submitted", "failed_share"),
-            **wilson("pending", "submitted", "pending_share"),
-            **wilson("stuck", "submitted", "stuck_share"),
-            **wilson("unknown", "submitted", "unknown_share"),
-            matured=nw.col("_young") == 0,
-        )
-        .drop("_young", "_final")
-    )
-    return handed_out(rates.sort(*by, nulls_last=True) if by else rates, messages, denominator=DENOMINATOR)
+    groups = groups.with_columns(_final=nw.col("delivered") + nw.col("failed"), matured=nw.col("_young") == 0)
+    rates: dict[str, nw.Expr] = {}
+    for name, (count, n) in RATES.items():
+        rates |= wilson(count, n, name)
+    columns = [*by, "submitted", *STATES, *rates, "matured"]
+    return handed_out(groups.with_columns(**rates), messages, denominator=DENOMINATOR, columns=columns, by=by)

@@ -14,6 +14,8 @@ from smsanalytics.errors import MissingColumns, UnknownName
 
 FACTS = ("denominator", "excluded_n", "first_day", "last_day")
 
+QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
+
 Types = int | Sequence[int] | None
 
 
@@ -47,40 +49,89 @@ def need(messages: Any, columns: set[str]) -> Any:
     MissingColumns
         Naming those it lacks.
     """
-    frame = nw.from_native(messages)
+    frame = nw.maybe_convert_dtypes(nw.from_native(messages))  # of pandas: integers that may be missing
     names = frame.collect_schema().names()
     if missing := columns - set(names):
         raise MissingColumns.of(missing, names)
     return frame
 
 
-def grouped(frame: Any, by: Sequence[str], inside: nw.Expr, sums: dict[str, nw.Expr]) -> Any:
+def grouped(
+    frame: Any,
+    by: Sequence[str],
+    inside: nw.Expr,
+    sums: Mapping[str, nw.Expr],
+    *,
+    n: str = "submitted",
+    seconds: nw.Expr | None = None,
+) -> Any:
     """
     Sum expressions per group (of one row where `by` is empty), as BIGINT, missing values a group of their own.
 
-    Beside them ``submitted`` and ``excluded_n``, the number of messages inside the population and outside it (the
-    latter over all groups), and, where the frame knows days, ``first_day`` and ``last_day`` of those inside.
+    Beside them `n` and ``excluded_n``, the number of rows inside the population and outside it (the latter over all
+    groups), and, where the frame knows days, ``first_day`` and ``last_day`` of those inside. Groups without a row
+    inside are left out.
+
+    With `seconds`, an integer, also ``n_timed``, the rows inside that have it, and their quantiles ``p50`` … ``p99``:
+    each the smallest value whose cumulative share reaches it. That is the one form which agrees on all engines.
     """
-    sums = {"submitted": inside, **sums, "excluded_n": ~inside}
+    sums = {n: inside, **sums, "excluded_n": ~inside}
+    if seconds is not None:
+        sums["n_timed"] = inside & ~seconds.is_null()
+        frame = frame.with_columns(_seconds=nw.when(inside).then(seconds))
     numbers = frame.with_columns(**{name: expression.cast(nw.Int64) for name, expression in sums.items()})
-    period = {}
+    totals: list[nw.Expr] = [nw.col(name).sum() for name in sums]
+    whole: list[nw.Expr] = [nw.col(*sums).cast(nw.Int64)]
     if "day" in frame.collect_schema().names():
-        numbers = numbers.with_columns(_day=nw.when(nw.col("submitted") > 0).then(nw.col("day")))
-        period = {"first_day": nw.col("_day").min(), "last_day": nw.col("_day").max()}
-    totals = [nw.col(name).sum() for name in sums]
-    groups = numbers.group_by(*by).agg(*totals, **period) if by else numbers.select(*totals, **period)
-    whole = [nw.col("first_day").min(), nw.col("last_day").max()] if period else []
-    return groups.with_columns(nw.col(*sums).cast(nw.Int64), *whole).with_columns(
-        nw.col("excluded_n").sum().cast(nw.Int64)
-    )
+        numbers = numbers.with_columns(first_day=nw.when(nw.col(n) > 0).then(nw.col("day")))
+        numbers = numbers.with_columns(last_day=nw.col("first_day"))
+        totals += [nw.col("first_day").min(), nw.col("last_day").max()]
+        whole += [nw.col("first_day").min(), nw.col("last_day").max()]
+    if seconds is not None:
+        numbers = (
+            numbers.group_by(*by, "_seconds").agg(*totals).with_columns(nw.col(*sums).cast(nw.Int64), _all=nw.lit(1))
+        )
+        numbers = numbers.with_columns(
+            _reached=nw.col("n_timed").cum_sum().over(*by, "_all", order_by="_seconds"),
+            _timed=nw.col("n_timed").sum().over(*by, "_all"),
+        )
+        numbers = numbers.with_columns(
+            **{
+                name: nw.when((nw.col("n_timed") > 0) & (nw.col("_reached") * 100 >= nw.col("_timed") * percent)).then(
+                    nw.col("_seconds")
+                )
+                for name, percent in QUANTILES.items()
+            }
+        )
+        totals += [nw.col(name).min() for name in QUANTILES]
+    groups = numbers.group_by(*by).agg(*totals) if by else numbers.select(*totals)
+    groups = groups.with_columns(*whole).with_columns(nw.col("excluded_n").sum().cast(nw.Int64))
+    return groups.filter(nw.col(n) > 0)
 
 
-def handed_out(result: Any, source: IntoFrameT, *, denominator: str) -> IntoFrameT:
-    """Return a result in its own engine; the facts about it are ``attrs`` on pandas, columns elsewhere."""
-    native: Any = nw.maybe_reset_index(result.with_columns(denominator=nw.lit(denominator))).to_native()
+def names_of(by: Sequence[str]) -> list[str]:
+    """The columns to group by; one may be given as a plain string."""
+    return [by] if isinstance(by, str) else list(by)
+
+
+def handed_out(
+    result: Any, source: IntoFrameT, *, denominator: str | nw.Expr, columns: Sequence[str], by: Sequence[str]
+) -> IntoFrameT:
+    """
+    Return these columns of a result in its own engine, sorted by some.
+
+    The facts about it are ``attrs`` on pandas, columns elsewhere.
+    """
+    facts = [name for name in FACTS if name in result.collect_schema().names()]
+    words = nw.lit(denominator) if isinstance(denominator, str) else denominator
+    result = result.with_columns(denominator=words).select(*columns, "denominator", *facts)
+    result = result.sort(*by, nulls_last=True) if by else result
+    native: Any = nw.maybe_reset_index(result).to_native()
     if isinstance(native, pd.DataFrame) and isinstance(source, pd.DataFrame):
-        facts = {"denominator": denominator, "excluded_n": len(source)}  # where no group is left, all were left out
-        native = with_attrs(native, source.attrs | facts)
+        left_out = {"excluded_n": len(source)}  # where no group is left, all were
+        if isinstance(denominator, str):
+            left_out["denominator"] = denominator
+        native = with_attrs(native, source.attrs | left_out)
     return cast("IntoFrameT", native)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
@@ -26,6 +26,7 @@ STORED = (
     *(name for name in HANDED_OUT if name not in ("status", "err", "state", "contradictory", "delivery_seconds")),
     "opened_at", "delivered_code", "failed_code", "unknown_code", "open_code", "hlr", "test_mode",
 )  # fmt: skip
+AGE = ("matured", "age_seconds")
 CALENDAR = ("day", "hour", "weekday", "week", "month")
 
 
@@ -64,6 +65,7 @@ def prepare(
         ``hour`` : of the day. [0..23]
         ``weekday`` : Monday is 1. [1..7]
         ``matured`` : whether the message was older than the horizon.
+        ``age_seconds`` : from the same start as ``delivery_seconds`` to `as_of`; missing without a start. [s]
 
         ``failed_at`` : the last report of a failure; the other times are the first report of theirs.
         ``err`` : of the status shown; 200 if any status said that the account was in test mode.
@@ -88,15 +90,19 @@ def prepare(
     frame = need(messages, set(STORED))
     known = {name: ~nw.col(f"{name}_code").is_null() for name in ("delivered", "failed", "unknown")}
     text_type = nw.col("type").is_null() | nw.col("type").is_in(TEXT_TYPES)
-    code, seconds, local = nw.col("_code"), nw.col("_seconds"), nw.col("_local")
+    code, seconds = nw.col("_code"), nw.col("_seconds")
     frame = (
         frame.with_columns(
             _cohort=nw.coalesce("sent_at", "first_status_at"),
             _code=nw.coalesce("delivered_code", "failed_code", "unknown_code", "open_code"),
-            _seconds=(nw.col("delivered_at") - nw.coalesce("sent_at", "opened_at")).dt.total_seconds(),
+            _start=nw.coalesce("sent_at", "opened_at").dt.truncate("1s"),
         )
         .with_columns(
-            _local=_local(nw.col("_cohort"), offsets(ZoneInfo(tz), since, as_of + timedelta(days=1))),
+            _seconds=(nw.col("delivered_at").dt.truncate("1s") - nw.col("_start")).dt.total_seconds(),
+            age_seconds=(nw.lit(as_of.replace(microsecond=0)) - nw.col("_start")).dt.total_seconds(),
+        )
+        .pipe(nw.maybe_convert_dtypes)  # of pandas: where a time is missing, seconds are floats
+        .with_columns(
             matured=nw.col("_cohort") <= nw.lit(as_of - horizon),
             _status=code // 2**16 % 2**8 - 2**7,
             _err=code % 2**16 - 1,
@@ -115,14 +121,56 @@ def prepare(
             contradictory=known["delivered"] & known["failed"],
             delivery_seconds=nw.when(seconds >= 0).then(seconds),
             type=nw.when(nw.col("hlr") & text_type).then(nw.lit(HLR_TYPE)).otherwise(nw.col("type")).cast(nw.Int16),
-            day=local.dt.truncate("1d"),
-            hour=local.dt.hour().cast(nw.Int16),
-            weekday=local.dt.weekday().cast(nw.Int16),
-            month=local.dt.truncate("1mo"),
         )
-        .with_columns(week=nw.col("day") - nw.lit(timedelta(days=1)) * (nw.col("weekday").cast(nw.Int64) - 1))
     )  # fmt: skip
-    return cast("IntoFrameT", frame.select(*HANDED_OUT, *CALENDAR, "matured").to_native())
+    frame = _with_calendar(frame, "_cohort", tz, since, as_of)
+    return cast("IntoFrameT", frame.select(*HANDED_OUT, *CALENDAR, *AGE).to_native())
+
+
+def with_calendar(
+    frame: IntoFrameT, at: str, *, tz: str = "UTC", since: datetime = SINCE, until: datetime | None = None
+) -> IntoFrameT:
+    """
+    Add local calendar columns of a time, as `prepare` does for messages.
+
+    Parameters
+    ----------
+    frame : frame of any engine that narwhals reads
+        With the column `at`.
+    at : str
+        A time in UTC.
+    tz : str, default "UTC"
+        Zone of the calendar columns.
+    since, until : datetime with a zone, optional
+        All times lie between them: spares changes of the zone's offset elsewhere. By default until a year from now.
+
+    Returns
+    -------
+    frame of the same engine
+        With ``day``, ``hour``, ``weekday``, ``week`` and ``month`` added.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> calls = pd.DataFrame({"called_at": pd.to_datetime(["2026-11-21T22:30:00Z"])})
+    >>> with_calendar(calls, "called_at", tz="Europe/Moscow")[["day", "hour", "weekday", "week"]]
+             day  hour  weekday       week
+    0 2026-11-22     1        7 2026-11-16
+    """
+    until = until or datetime.now(UTC) + timedelta(days=365)
+    return cast("IntoFrameT", _with_calendar(need(frame, {at}), at, tz, since, until).to_native())
+
+
+def _with_calendar(frame: Any, at: str, tz: str, since: datetime, until: datetime) -> Any:
+    local = nw.col("_local")
+    frame = frame.with_columns(_local=_local(nw.col(at), offsets(ZoneInfo(tz), since, until + timedelta(days=1))))
+    frame = frame.with_columns(
+        day=local.dt.truncate("1d"),
+        hour=local.dt.hour().cast(nw.Int16),
+        weekday=local.dt.weekday().cast(nw.Int16),
+        month=local.dt.truncate("1mo"),
+    ).with_columns(week=nw.col("day") - nw.lit(timedelta(days=1)) * (nw.col("weekday").cast(nw.Int64) - 1))
+    return frame.drop("_local")
 
 
 def _first(cases: Sequence[tuple[nw.Expr, str]], *, otherwise: str) -> nw.Expr:

@@ -20,7 +20,7 @@ from smsanalytics.store import durable, journal
 from smsanalytics.store.flush import DUCKDB_FAILS, Flushed, flush, write
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import SORTED_BY
-from smsanalytics.store.tables import Live, Tables, connect
+from smsanalytics.store.tables import FOLDED, Live, Tables, connect
 
 GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may still open it
 
@@ -141,16 +141,16 @@ def fold(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
         live = Live.read(layout)
     except StoreError:
         live = Live({}, {}, None)
-    there = [file for files in layout.event_files("statuses").values() for file in files]
+    there = [file for table in FOLDED for files in layout.event_files(table).values() for file in files]
     writers = {*layout.slots(), *(file.writer for file in there)}  # also those whose journal is gone
     published = {writer: layout.published(writer) for writer in sorted(writers)}
     if not any(published[file.writer] >= file.last > live.folded.get(file.writer, 0) for file in there):
         return False
     tables = Tables(layout, connection)
-    events = tables.events("statuses", published=published)
+    events = [tables.events(table, published=published) for table in FOLDED]
     connection.execute("DROP TABLE IF EXISTS folding")
-    tables.folded(events).create("folding")
-    [(newest,)] = events.max("received_at").fetchall()
+    tables.folded(*events).create("folding")
+    newest = max((at for table in events for (at,) in table.max("received_at").fetchall() if at), default=None)
     used = [generation for generations in layout.generations().values() for generation in generations]
     generation = 1 + max([*used, *live.generations.values()], default=0)
     dates = [day for (day,) in connection.execute("SELECT DISTINCT first_seen_at::DATE FROM folding").fetchall()]

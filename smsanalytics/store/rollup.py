@@ -40,6 +40,8 @@ MERGE = {
     "network": "min",
     "tag": "min",
 }
+SENDS_YIELD = 5 * 10**15  #: µs added to the receipt of a send's terms: they count only where no callback gives any
+
 STORED_TYPES = {"type": nw.Int16(), "parts": nw.Int32(), "cost": nw.Decimal(12, 4)}
 
 Frame = nw.LazyFrame[Any]
@@ -82,6 +84,23 @@ def rows_of(events: Frame) -> Frame:
     )
 
 
+def rows_of_sends(sends: Frame) -> Frame:
+    """Turn each send into a row that `merge` can fold: a message without any callback yet."""
+    never, nothing, no = nw.lit(None, dtype=nw.Datetime("us", "UTC")), nw.lit(None, dtype=nw.Int64), nw.lit(value=False)
+    known = {
+        "first_seen_at": nw.col("sent_at"),
+        "sent_at": nw.col("sent_at"),
+        "hlr": no,
+        "test_mode": no,
+        "terms": _together(TERMS, later=SENDS_YIELD),
+        "network": nw.lit(None, dtype=nw.String),
+        "tag": nw.col("tag"),
+    }
+    unknown = {name: nothing if name.endswith("_code") else never for name in MERGE if name not in known}
+    columns = known | unknown
+    return sends.with_columns(type=nw.lit(None, dtype=nw.Int16)).select(*KEY, **{name: columns[name] for name in MERGE})
+
+
 def merge(rows: Frame) -> Frame:
     """Fold rows of the same message into one, whether they come from events or from earlier folds."""
     return rows.group_by(*KEY).agg(
@@ -98,9 +117,10 @@ def _since_epoch(at: nw.Expr) -> nw.Expr:
     return at - nw.lit(EPOCH)
 
 
-def _together(names: tuple[str, ...]) -> nw.Expr:
+def _together(names: tuple[str, ...], *, later: int = 0) -> nw.Expr:
     texts = [nw.col(name).cast(nw.String).fill_null("").str.replace_all(SEPARATOR, " ", literal=True) for name in names]
-    received = _since_epoch(nw.col("received_at")).dt.total_microseconds().cast(nw.String).str.zfill(16)
+    at = _since_epoch(nw.col("received_at")).dt.total_microseconds() + later
+    received = at.cast(nw.String).str.zfill(16)
     some = ~nw.all_horizontal(*(text == "" for text in texts), ignore_nulls=False)
     return nw.when(some).then(nw.concat_str([received, *texts], separator=SEPARATOR))
 

@@ -20,6 +20,7 @@ from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import COLUMNS, MESSAGES
 
+FOLDED = ("statuses", "sends")  #: the tables that make messages
 HIDDEN = {"statuses": {"hlr": "BOOLEAN"}}  #: stored for the fold, not handed out
 
 
@@ -115,10 +116,13 @@ class Tables:
     layout: Layout
     connection: duckdb.DuckDBPyConnection
 
-    def events(self, table: str, *, published: dict[str, int] | None = None) -> duckdb.DuckDBPyRelation:
-        """All events of a table, or those published up to a segment of each writer."""
+    def events(
+        self, table: str, *, published: dict[str, int] | None = None, as_of: datetime | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """All events of a table, or those published up to a segment of each writer, or received up to a moment."""
         columns = COLUMNS[table] | HIDDEN.get(table, {})
-        return self._parquet(self.layout.live_files(table, published=published), columns)
+        found = self._parquet(self.layout.live_files(table, published=published), columns)
+        return found if as_of is None else found.filter(f"received_at <= {moment(as_of)}")
 
     def messages(
         self, live: Live, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None
@@ -136,8 +140,7 @@ class Tables:
             Of the cohort: ``start`` ≤ time sent, else of the first status, < ``end``.
         """
         if live.as_of is not None and as_of < live.as_of:
-            events = self.events("statuses", published=live.folded)
-            found = self.folded(events.filter(f"received_at <= {moment(as_of)}"))
+            found = self.folded(*(self.events(table, published=live.folded, as_of=as_of) for table in FOLDED))
         else:
             found = self.folded_files(live)
         for bound, compare in ((start, ">="), (end, "<")):
@@ -154,9 +157,11 @@ class Tables:
         first = min(live.generations, default=date(1970, 2, 1))
         return datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=31)
 
-    def folded(self, events: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    def folded(self, statuses: duckdb.DuckDBPyRelation, sends: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         """One row per message, computed from events."""
-        rows = rollup.split(rollup.merge(rollup.rows_of(nw.from_native(events).lazy())))
+        told = rollup.rows_of(nw.from_native(statuses).lazy())
+        sent = rollup.rows_of_sends(nw.from_native(sends).lazy())
+        rows = rollup.split(rollup.merge(nw.concat([told, sent])))
         relation: duckdb.DuckDBPyRelation = rows.select(*MESSAGES).to_native()
         return relation
 
