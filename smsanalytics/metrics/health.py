@@ -25,6 +25,7 @@ UNSIGNED = ("err", "type", "parts", "cost", "sender", "operator", "mcc", "mnc", 
 def data_health(
     messages: IntoFrameT,
     statuses: IntoFrameT,
+    receipts: IntoFrameT,
     incoming: IntoFrameT,
     confirmations: IntoFrameT,
     rejected: IntoFrameT,
@@ -41,10 +42,12 @@ def data_health(
     ----------
     messages : frame of any engine that narwhals reads, one row per message
         Of `prepare`.
-    statuses : frame of the same engine, one row per callback, repetitions included
-    incoming, confirmations : frames of the same engine, one row per event with its ``copies``
+    statuses, incoming, confirmations : frames of the same engine, one row per event, as first received
+        With ``copies``, ``received_at``, ``account`` and their own columns.
+    receipts : frame of the same engine, one row per status callback, repetitions included
+        With the columns of `Store.statuses`.
     rejected : frame of the same engine, one row per refused callback
-        These four with their stored columns.
+        With ``received_at`` and ``account``.
     by : sequence of str, default empty
         Any of ``account``, ``day``, ``hour``, ``weekday``, ``week``, ``month``: of the cohort for what is counted in
         messages, of the receipt for what is counted in callbacks.
@@ -89,7 +92,8 @@ def data_health(
     by = names_of(by)
     events = {"received_at", "account"}
     message = need(messages, {"sent_at", "first_status_at", "matured", "contradictory", "day", *by})
-    status = need(statuses, {*SIGNED, *UNSIGNED, *events, "status_at", "time_source", "copies"})
+    status = need(statuses, {*SIGNED, *events, "status_at", "time_source", "copies"})
+    came_as = need(receipts, {*SIGNED, *UNSIGNED, *events, "status_at", "time_source"})
     texts, calls = (need(frame, {*events, "copies"}) for frame in (incoming, confirmations))
     until = until or datetime.now(SINCE.tzinfo) + timedelta(days=1)
 
@@ -98,7 +102,7 @@ def data_health(
 
     refused = received(need(rejected, events))
     sent = message.filter(~nw.col("sent_at").is_null() & nw.col("matured"))
-    unique = received(_once(status))
+    unique = received(status)
     texts, calls = received(texts), received(calls)
     callbacks = [frame.select(*BY, "copies") for frame in (unique, texts, calls)]
     accepted = nw.concat([*callbacks])
@@ -112,7 +116,7 @@ def data_health(
     parts = {
         "coverage": (sent, ~nw.col("first_status_at").is_null(), None),
         "duplicates": (accepted, nw.col("copies") - 1, nw.col("copies")),
-        "conflicting_replays": (received(_variants(status)), nw.col("_again"), None),
+        "conflicting_replays": (received(_variants(came_as)), nw.col("_again"), None),
         "contradictory": (message, nw.col("contradictory"), None),
         "out_of_order": (_ordered(unique), nw.col("_behind"), None),
         "late": (timed, lag > nw.lit(LATE), None),
@@ -128,19 +132,10 @@ def data_health(
     return handed_out(rows, messages, denominator=DENOMINATOR, columns=[*by, "check", "n", "of", "share"], by=[*by, "_place"])  # fmt: skip
 
 
-def _once(statuses: Any) -> Any:
-    """Each status once, as first received, with its copies."""
-    return (
-        statuses.group_by(*SIGNED, "status_at")
-        .agg(nw.col("received_at").min(), nw.col("time_source").min(), nw.col("copies").sum())
-        .with_columns(nw.col("copies").cast(nw.Int64))
-    )
-
-
-def _variants(statuses: Any) -> Any:
+def _variants(receipts: Any) -> Any:
     """Each signed part with each set of unsigned fields it came with, and whether another had come before."""
     said = nw.when(nw.col("time_source") != "received").then(nw.col("status_at"))
-    variants = statuses.with_columns(_said=said, _one=nw.lit(1))
+    variants = receipts.with_columns(_said=said, _one=nw.lit(1))
     variants = variants.group_by(*SIGNED, *UNSIGNED, "_said").agg(nw.col("received_at").min(), nw.col("_one").max())
     number = nw.col("_one").cum_sum().over(*SIGNED, order_by="received_at")
     return variants.with_columns(_again=number > 1)

@@ -18,10 +18,9 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.schema import COLUMNS, MESSAGES
+from smsanalytics.store.schema import COLUMNS, HIDDEN, IDENTITY, MESSAGES
 
 FOLDED = ("statuses", "sends")  #: the tables that make messages
-HIDDEN = {"statuses": {"hlr": "BOOLEAN"}}  #: stored for the fold, not handed out
 
 
 def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -119,10 +118,40 @@ class Tables:
     def events(
         self, table: str, *, published: dict[str, int] | None = None, as_of: datetime | None = None
     ) -> duckdb.DuckDBPyRelation:
-        """All events of a table, or those published up to a segment of each writer, or received up to a moment."""
+        """
+        All events of a table as they came.
+
+        `published` limits them to segments up to a number for each writer, `as_of` to those received by a moment.
+        """
         columns = COLUMNS[table] | HIDDEN.get(table, {})
         found = self._parquet(self.layout.live_files(table, published=published), columns)
         return found if as_of is None else found.filter(f"received_at <= {moment(as_of)}")
+
+    def distinct(
+        self, table: str, *, as_of: datetime | None = None, published: dict[str, int] | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """
+        The events of a table, each once: of those with the same `schema.IDENTITY` the one received first.
+
+        Parameters
+        ----------
+        table : str
+            One of those in `schema.IDENTITY`.
+        as_of : datetime, optional
+            Nothing received later is in it.
+        published : dict of str to int, optional
+            Up to a segment of each writer.
+
+        Returns
+        -------
+        duckdb.DuckDBPyRelation
+            The columns of `events`; ``copies``, where there is one, is the sum of theirs.
+        """
+        events = self.events(table, published=published, as_of=as_of)
+        same = f"PARTITION BY {', '.join(IDENTITY[table])}"
+        copies = f"REPLACE ((sum(copies) OVER ({same}))::INTEGER AS copies)" if "copies" in events.columns else ""
+        told = events.select(f"* {copies}, row_number() OVER ({same} ORDER BY received_at) AS telling")
+        return told.filter("telling = 1").select("* EXCLUDE (telling)")
 
     def messages(
         self, live: Live, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None

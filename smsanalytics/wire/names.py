@@ -88,6 +88,8 @@ def rename(
             value = unquote_to_bytes(value.replace(b"+", b" "))
         ours = ours_of.get(theirs)
         home, name = (extra, theirs) if ours is None or ours in known else (known, ours)
+        if home is extra and theirs in NAMES[kind] and theirs not in ours_of:
+            name = f"{theirs}_"  # echoed under a name of ours: what `extra` holds under those is what did not convert
         try:
             home[name] = value.decode(charset)
         except UnicodeDecodeError:
