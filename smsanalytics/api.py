@@ -1,26 +1,20 @@
-"""`open_store` and `Store`: one method for each question, a metric applied to a table."""
+"""`open_store` and `Store`: the tables of a data directory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
-import pandas as pd
 
-from smsanalytics import metrics
 from smsanalytics.errors import StoreError, UnknownName
-from smsanalytics.metrics.population import Types, with_attrs
+from smsanalytics.metrics.population import matching
 from smsanalytics.metrics.prepare import HORIZON
+from smsanalytics.periods import Moment, zone_of
+from smsanalytics.questions import BY_MESSAGE, Questions, Where
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 from smsanalytics.store.tables import Live, Tables, connect
-
-BY = ("day", "hour", "operator", "sender", "type")
-
-Moment = str | date | datetime
 
 
 def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta = HORIZON) -> Store:
@@ -61,9 +55,9 @@ def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta
     return Store(Path(path), tz=tz, horizon=horizon)
 
 
-class Store:
+class Store(Questions):
     """
-    A data directory, read with DuckDB.
+    A data directory, read with DuckDB; what it can be asked is in `Questions`.
 
     Tables are DuckDB relations: ``.df()`` makes pandas of them, ``.to_arrow_table()`` Arrow, ``.pl()`` Polars. A
     relation is read when it is used; ask for a new one rather than keep it for longer than a minute.
@@ -79,7 +73,7 @@ class Store:
     """
 
     def __init__(self, path: Path, *, tz: str = "UTC", horizon: timedelta = HORIZON) -> None:
-        self.path, self.tz, self.horizon = path, _zone(tz).key, horizon
+        self.path, self.tz, self.horizon = path, zone_of(tz).key, horizon
         layout = Layout(path)
         self._tables = Tables(layout, connect(layout))
 
@@ -146,6 +140,7 @@ class Store:
         start: Moment | None = None,
         end: Moment | None = None,
         tz: str | None = None,
+        where: Where | None = None,
         as_of: Moment | None = None,
     ) -> duckdb.DuckDBPyRelation:
         """
@@ -157,6 +152,8 @@ class Store:
             Cohort: ``start`` ≤ ``sent_at`` (else ``first_status_at``) < ``end``. Without a zone they are in `tz`.
         tz : str, optional
             Another zone than the store's.
+        where : mapping of str to value or sequence of values, optional
+            Keep only messages whose columns have these values; see `Questions`.
         as_of : str, date or datetime, optional
             The moment to look from, in `tz` where it names no zone; by default when the newest callback was received,
             never the wall clock.
@@ -172,93 +169,12 @@ class Store:
         >>> store.messages(start="2026-11-21", end="2026-11-22").select("sender, state").order("state").fetchall()
         [('SHOP', 'delivered'), ('SHOP', 'failed')]
         """
-        return self._messages(Live.read(self._tables.layout), start, end, tz, as_of)[0]
-
-    def delivery_rate(
-        self,
-        by: Sequence[str] = ("day",),
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        tz: str | None = None,
-        type: Types = None,  # noqa: A002
-        as_of: Moment | None = None,
-    ) -> pd.DataFrame:
-        """
-        Share of submitted messages that were delivered, per group: `metrics.delivery_rate` of `messages`.
-
-        Parameters
-        ----------
-        by : sequence of str
-            Any of ``day``, ``hour``, ``operator``, ``sender``, ``type``.
-        start, end, tz, as_of
-            See `messages`.
-        type : int or sequence of int, optional
-            See `metrics.delivery_rate`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The columns of `metrics.delivery_rate`; ``attrs``: ``as_of``, ``timezone``, ``period``, ``denominator``,
-            ``excluded_n``.
-
-        Raises
-        ------
-        UnknownName
-            If `by` names something else; the message lists what there is.
-
-        Examples
-        --------
-        >>> rates = open_store(example_store).delivery_rate(["sender"])
-        >>> rates[["sender", "submitted", "delivered", "delivery_rate", "delivery_rate_low"]].round(3)
-          sender  submitted  delivered  delivery_rate  delivery_rate_low
-        0   SHOP          2          1            0.5              0.095
-        """
-        by = [by] if isinstance(by, str) else list(by)
-        for name in by:
-            if name not in BY:
-                raise UnknownName.of("column to group by", name, BY)
-        live = Live.read(self._tables.layout)
-        messages, facts = self._messages(live, start, end, tz, as_of)
-        rates = metrics.delivery_rate(messages, by=by, type=type).df()
-        if rates.empty:
-            facts |= {"denominator": metrics.delivery.DENOMINATOR, "excluded_n": messages.shape[0]}
-        return with_attrs(rates, facts)
+        asked = self._slice(start, end, tz, where, as_of)
+        messages = self._messages(Live.read(self._tables.layout), asked)
+        return matching(messages, self._where(asked, BY_MESSAGE))
 
     def _events(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.events(table).select(", ".join(COLUMNS[table]))
 
     def _distinct(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.distinct(table).select(", ".join(COLUMNS[table]))
-
-    def _messages(
-        self, live: Live, start: Moment | None, end: Moment | None, tz: str | None, as_of: Moment | None
-    ) -> tuple[duckdb.DuckDBPyRelation, dict[str, object]]:
-        """Messages as of one state of the store, and the facts about them."""
-        zone = _zone(tz or self.tz)
-        moment = _moment(as_of, zone) or live.as_of
-        until = moment or datetime(1970, 1, 1, tzinfo=UTC)
-        stored = self._tables.messages(live, as_of=until, start=_moment(start, zone), end=_moment(end, zone))
-        oldest = self._tables.oldest(live)
-        prepared = metrics.prepare(stored, as_of=until, tz=zone.key, horizon=self.horizon, since=oldest)
-        return prepared, {"as_of": moment and moment.astimezone(UTC), "timezone": zone.key}
-
-
-def _zone(tz: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UnknownName(f"there is no time zone {tz!r}; an example is 'Europe/Moscow'") from None
-
-
-def _moment(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
-    if moment is None:
-        return None
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError:  # also 12.11.2026, which some would read as December
-            raise UnknownName(f"{moment!r} is no date; an example is '2026-11-22'") from None
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - its zone follows
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

@@ -5,7 +5,7 @@ import pytest
 
 import smsanalytics as sms
 from smsanalytics.errors import StoreError, UnknownName
-from smsanalytics.metrics.prepare import CALENDAR, HANDED_OUT
+from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 
 
@@ -17,7 +17,7 @@ def store(example_store):
 def test_tables_hand_out_the_columns_of_the_contract(store):
     for table in EVENT_TABLES:
         assert getattr(store, table)().columns == list(COLUMNS[table])
-    assert store.messages().columns == [*HANDED_OUT, *CALENDAR, "matured"]
+    assert store.messages().columns == [*HANDED_OUT, *CALENDAR, *AGE]
 
 
 def test_an_empty_store_gives_empty_frames_with_the_same_columns_and_types(store, tmp_path):
@@ -99,7 +99,7 @@ def test_when_everything_is_left_out_it_says_how_many(store):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda store: store.delivery_rate(["colour"]), "unknown column to group by 'colour'; there are day, hour, operator, sender, type"),
+        (lambda store: store.delivery_rate(["colour"]), "unknown column to group by 'colour'; there are account, country, day, err, hour, mcc, mnc, month, operator, parts, sender, status, tag, type, week, weekday"),
         (lambda store: store.delivery_rate(start="someday"), "'someday' is no date; an example is '2026-11-22'"),
         (lambda store: store.messages(start="12.11.2026"), "'12.11.2026' is no date; an example is '2026-11-22'"),
         (lambda store: store.delivery_rate(type="hlr"), "unknown message type 'hlr'; there are 0, 1, 10, 12, 2, 3, 4, 5, 6, 7, 8"),

@@ -18,16 +18,18 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "store": {"store", "errors", "codes"},
     "metrics": {"metrics", "errors", "codes"},
     "charts": {"errors"},
-    "api": {"store", "metrics", "charts", "errors"},
+    "periods": {"errors"},
+    "questions": {"store", "metrics", "periods", "errors"},
+    "api": {"store", "metrics", "questions", "periods", "errors"},
     "report": {"report", "api", "charts", "errors"},
     "provider": {"provider", "wire", "codes", "errors"},
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
 HOME = {  # library: the rooms that may use it
-    "duckdb": {"store", "api"},
+    "duckdb": {"store", "api", "questions"},
     "pyarrow": {"store"},
     "narwhals": {"store", "metrics", "charts"},
-    "pandas": {"metrics", "charts", "api", "report", "provider", "demo"},
+    "pandas": {"metrics", "charts", "questions", "report", "provider", "demo"},
     "altair": {"charts", "report"},
     "vl_convert": {"report"},
     "jinja2": {"report"},
@@ -38,7 +40,7 @@ HOME = {  # library: the rooms that may use it
     "typer": {"cli"},
     "rich": {"cli", "demo", "provider"},
     "orjson": {"store"},
-    "zoneinfo": {"settings", "metrics", "api", "provider", "store"},
+    "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "store"},
 }
 
 

@@ -10,11 +10,10 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import QUANTILES, grouped, handed_out, names_of, need
+from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, grouped, handed_out, names_of, need
 from smsanalytics.metrics.prepare import SINCE, _with_calendar
 
 WINDOW = timedelta(minutes=5)  #: a request that was not confirmed by then has expired
-DENOMINATOR = "requests: all confirmation requests"
 NO_REQUESTS = "none: no confirmation requests are known, calls are only counted"
 OUTCOMES = ("confirmed", "expired", "open", "unrequested", "stale")
 ATTEMPTS = ("account", "phone", "at", "purpose", "number_to_call", "request_id", "outcome", "seconds_to_confirm")
@@ -216,7 +215,9 @@ def confirmation_success(attempts: IntoFrameT, *, by: Sequence[str] = ("day",)) 
     groups = groups.with_columns(
         **wilson("confirmed", "requests", "confirmation_success"), matured=nw.col("open") == 0
     ).with_columns(_asked=nw.col("requests").sum())
-    columns = [*by, "requests", "confirmed", "expired", "open", "confirmation_success", "confirmation_success_low",
-               "confirmation_success_high", *QUANTILES, "matured", "calls", "stale_calls", "unrequested_calls"]  # fmt: skip
-    denominator = nw.when(nw.col("_asked") > 0).then(nw.lit(DENOMINATOR)).otherwise(nw.lit(NO_REQUESTS))
-    return handed_out(groups, attempts, denominator=denominator, columns=columns, by=by)
+    rate = [f"confirmation_success{end}" for end in ("", "_low", "_high")]
+    columns = [*by, "requests", "confirmed", "expired", "open", *rate, *QUANTILES, "matured"]
+    columns += ["calls", "stale_calls", "unrequested_calls"]
+    known, unknown = nw.lit(DENOMINATORS["confirmation_success"]), nw.lit(NO_REQUESTS)
+    of = nw.when(nw.col("_asked") > 0).then(known).otherwise(unknown)
+    return handed_out(groups, attempts, metric="confirmation_success", columns=columns, by=by, of=of)

@@ -9,7 +9,6 @@ from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need
 
-DENOMINATOR = "parts_per_message: messages with known parts; cost_per_delivered: delivered messages with a known cost"
 UNIT = 10_000  #: costs are summed as whole ten-thousandths: sums of floats depend on their order
 
 
@@ -80,4 +79,4 @@ def cost(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: Types = No
     )
     columns = [*by, "submitted", "parts", "n_parts_unknown", "parts_per_message",
                "cost", "n_cost_unknown", "n_delivered", "cost_per_delivered"]  # fmt: skip
-    return handed_out(groups, messages, denominator=DENOMINATOR, columns=columns, by=by)
+    return handed_out(groups, messages, metric="cost", columns=columns, by=by)

@@ -16,7 +16,6 @@ RATES = {  # share: its numerator and denominator
     "delivery_rate_final": ("delivered", "_final"),
     **{f"{state}_share": (state, "submitted") for state in STATES if state != "delivered"},
 }
-DENOMINATOR = "submitted: all messages of the cohort"
 
 
 def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: Types = None) -> IntoFrameT:  # noqa: A002
@@ -86,4 +85,4 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
     for name, (count, n) in RATES.items():
         rates |= wilson(count, n, name)
     columns = [*by, "submitted", *STATES, *rates, "matured"]
-    return handed_out(groups.with_columns(**rates), messages, denominator=DENOMINATOR, columns=columns, by=by)
+    return handed_out(groups.with_columns(**rates), messages, metric="delivery_rate", columns=columns, by=by)

@@ -10,7 +10,6 @@ from narwhals.typing import IntoFrameT
 from smsanalytics.metrics.intervals import wilson
 from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need
 
-DENOMINATOR = "failed: all failed messages"
 CAUSE = ("status", "err")
 
 
@@ -64,4 +63,4 @@ def failure_mix(messages: IntoFrameT, *, by: Sequence[str] = (), type: Types = N
     groups = groups.with_columns(**wilson("n", "failed", "failure_share"), _rank=-nw.col("n"))
     columns = [*by, *CAUSE, "n", "failed", "failure_share", "failure_share_low", "failure_share_high"]
     order = [*by, "_rank", *CAUSE]
-    return handed_out(groups, messages, denominator=DENOMINATOR, columns=columns, by=order)
+    return handed_out(groups, messages, metric="failure_mix", columns=columns, by=order)

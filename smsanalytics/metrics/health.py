@@ -14,7 +14,6 @@ from smsanalytics.metrics.population import handed_out, names_of, need
 from smsanalytics.metrics.prepare import CALENDAR, SINCE, _with_calendar
 
 LATE = timedelta(hours=1)
-DENOMINATOR = "of: what each check looked at"
 CHECKS = ("coverage", "duplicates", "conflicting_replays", "contradictory", "out_of_order", "late", "untimed",
           "unknown_codes", "stale_calls", "rejected")  # fmt: skip
 BY = ("account", *CALENDAR)
@@ -86,7 +85,7 @@ def data_health(
     >>> health[["check", "n", "of"]].head(3)
                      check  n  of
     0             coverage  0   0
-    1           duplicates  0   3
+    1           duplicates  0   5
     2  conflicting_replays  0   3
     """
     by = names_of(by)
@@ -129,7 +128,8 @@ def data_health(
     share = nw.when(nw.col("of") > 0).then(nw.col("n") / nw.col("of").cast(nw.Float64))
     whole = [nw.col("first_day").min(), nw.col("last_day").max()]
     rows = rows.with_columns(*whole, share=share)
-    return handed_out(rows, messages, denominator=DENOMINATOR, columns=[*by, "check", "n", "of", "share"], by=[*by, "_place"])  # fmt: skip
+    columns = [*by, "check", "n", "of", "share"]
+    return handed_out(rows, messages, metric="data_health", columns=columns, by=[*by, "_place"])
 
 
 def _variants(receipts: Any) -> Any:
@@ -149,7 +149,8 @@ def _ordered(unique: Any) -> Any:
 
 def _row(place: int, check: str, frame: Any, n: nw.Expr, of: nw.Expr | None, by: Sequence[str]) -> Any:
     numbers = frame.with_columns(n=n.cast(nw.Int64), of=(nw.lit(1) if of is None else of).cast(nw.Int64))
-    totals = [nw.col("n").sum(), nw.col("of").sum(), nw.col("day").min().alias("first_day"), nw.col("day").max().alias("last_day")]  # fmt: skip
+    numbers = numbers.with_columns(first_day=nw.col("day"), last_day=nw.col("day"))
+    totals = [nw.col("n", "of").sum(), nw.col("first_day").min(), nw.col("last_day").max()]
     rows = numbers.group_by(*by).agg(*totals) if by else numbers.select(*totals)
     counts = {name: nw.col(name).fill_null(0).cast(nw.Int64) for name in ("n", "of")}
     return rows.select(*by, "first_day", "last_day", check=nw.lit(check), _place=nw.lit(place), **counts)

@@ -13,8 +13,6 @@ from smsanalytics.metrics.intervals import wilson
 from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need
 
 REPLY_WINDOW = timedelta(hours=24)
-VOLUME_DENOMINATOR = "none: counts of incoming messages"
-REPLY_DENOMINATOR = "recipients: subscribers to whom a message was delivered"
 PERSON = ("account", "phone")
 
 
@@ -61,7 +59,7 @@ def inbound_volume(incoming: IntoFrameT, *, by: Sequence[str] = ("day",)) -> Int
     groups = groups.with_columns(
         nw.col("incoming").cast(nw.Int64), senders=nw.col("_one").cast(nw.Int64), excluded_n=nw.lit(0, dtype=nw.Int64)
     ).filter(nw.col("incoming") > 0)
-    return handed_out(groups, incoming, denominator=VOLUME_DENOMINATOR, columns=[*by, "incoming", "senders"], by=by)
+    return handed_out(groups, incoming, metric="inbound_volume", columns=[*by, "incoming", "senders"], by=by)
 
 
 def reply_rate(
@@ -159,7 +157,7 @@ def reply_rate(
     )
     groups = groups.with_columns(**wilson("repliers", "recipients", "reply_rate"))
     columns = [*by, "recipients", "repliers", "reply_rate", "reply_rate_low", "reply_rate_high", "matured"]
-    return handed_out(groups, messages, denominator=REPLY_DENOMINATOR, columns=columns, by=by)
+    return handed_out(groups, messages, metric="reply_rate", columns=columns, by=by)
 
 
 def _whole(frame: Any) -> list[nw.Expr]:

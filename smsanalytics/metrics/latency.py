@@ -12,9 +12,6 @@ from smsanalytics.metrics.intervals import wilson
 from smsanalytics.metrics.population import QUANTILES, Types, counted, grouped, handed_out, names_of, need
 
 WITHIN = (10, 30, 60)  #: seconds that a login code, an alert and a campaign are judged by
-DENOMINATOR = "n_timed: delivered messages whose start is known"
-DISTRIBUTED = "delivered: delivered messages whose start is known"
-LAG_DENOMINATOR = "n_timed: statuses that say when they happened"
 
 
 def latency(
@@ -96,7 +93,7 @@ def latency(
     for limit in within:
         order += [f"within_{limit}s", f"within_{limit}s_low", f"within_{limit}s_high", f"n_within_{limit}s"]
     result = groups.with_columns(**shares)
-    return handed_out(result, messages, denominator=DENOMINATOR, columns=order, by=by)
+    return handed_out(result, messages, metric="latency", columns=order, by=by)
 
 
 def latency_distribution(
@@ -141,7 +138,11 @@ def latency_distribution(
     frame = frame.with_columns(seconds=nw.col("delivery_seconds"))
     groups = grouped(frame, [*by, "seconds"], inside, {}, n="delivered")
     return handed_out(
-        groups, messages, denominator=DISTRIBUTED, columns=[*by, "seconds", "delivered"], by=[*by, "seconds"]
+        groups,
+        messages,
+        metric="latency_distribution",
+        columns=[*by, "seconds", "delivered"],
+        by=[*by, "seconds"],
     )
 
 
@@ -188,4 +189,4 @@ def callback_lag(statuses: IntoFrameT, *, by: Sequence[str] = ("day",)) -> IntoF
     sums = {"n_untimed": ~timed, "n_negative": (lag < 0).fill_null(value=False)}
     groups = grouped(frame, by, everything, sums, n="_statuses", seconds=lag)
     order = [*by, "n_timed", "n_untimed", "n_negative", *QUANTILES]
-    return handed_out(groups, statuses, denominator=LAG_DENOMINATOR, columns=order, by=by)
+    return handed_out(groups, statuses, metric="callback_lag", columns=order, by=by)

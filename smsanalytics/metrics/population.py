@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 import narwhals as nw
@@ -14,6 +15,21 @@ from smsanalytics.errors import MissingColumns, UnknownName
 
 FACTS = ("denominator", "excluded_n", "first_day", "last_day")
 
+DENOMINATORS = {  # metric: what its rates are of
+    "delivery_rate": "submitted: all messages of the cohort",
+    "latency": "n_timed: delivered messages whose start is known",
+    "latency_distribution": "delivered: delivered messages whose start is known",
+    "failure_mix": "failed: all failed messages",
+    "cost": "parts_per_message: messages with known parts; cost_per_delivered: delivered messages with a known cost",
+    "reachability": "checked: all HLR lookups and pings",
+    "inbound_volume": "none: counts of incoming messages",
+    "reply_rate": "recipients: subscribers to whom a message was delivered",
+    "confirmation_success": "requests: all confirmation requests",
+    "callback_lag": "n_timed: statuses that say when they happened",
+    "data_health": "of: what each check looked at",
+}
+WHOLE_NUMBERS = {"hour", "weekday", "type", "parts", "status", "err"}
+DAYS = {"day", "week", "month"}
 QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 
 Types = int | Sequence[int] | None
@@ -115,24 +131,71 @@ def names_of(by: Sequence[str]) -> list[str]:
 
 
 def handed_out(
-    result: Any, source: IntoFrameT, *, denominator: str | nw.Expr, columns: Sequence[str], by: Sequence[str]
+    result: Any,
+    source: IntoFrameT,
+    *,
+    metric: str,
+    columns: Sequence[str],
+    by: Sequence[str],
+    of: nw.Expr | None = None,
 ) -> IntoFrameT:
     """
-    Return these columns of a result in its own engine, sorted by some.
+    Return these columns of a metric's result in its own engine, sorted.
 
-    The facts about it are ``attrs`` on pandas, columns elsewhere.
+    The facts about it are ``attrs`` on pandas, columns elsewhere; `of` replaces the metric's usual denominator.
     """
     facts = [name for name in FACTS if name in result.collect_schema().names()]
-    words = nw.lit(denominator) if isinstance(denominator, str) else denominator
-    result = result.with_columns(denominator=words).select(*columns, "denominator", *facts)
+    result = result.with_columns(denominator=nw.lit(DENOMINATORS[metric]) if of is None else of)
     result = result.sort(*by, nulls_last=True) if by else result
-    native: Any = nw.maybe_reset_index(result).to_native()
+    native: Any = nw.maybe_reset_index(result.select(*columns, "denominator", *facts)).to_native()
     if isinstance(native, pd.DataFrame) and isinstance(source, pd.DataFrame):
-        left_out = {"excluded_n": len(source)}  # where no group is left, all were
-        if isinstance(denominator, str):
-            left_out["denominator"] = denominator
+        left_out = {"denominator": DENOMINATORS[metric], "excluded_n": len(source)}  # where no group is left, all were
         native = with_attrs(native, source.attrs | left_out)
     return cast("IntoFrameT", native)
+
+
+def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
+    """
+    Keep the rows whose columns have the wanted values.
+
+    Parameters
+    ----------
+    frame : frame of any engine that narwhals reads
+    where : mapping of str to value or sequence of values
+        Column to what it may be; None stands for "not reported".
+
+    Raises
+    ------
+    MissingColumns
+        If there is no such column.
+    UnknownName
+        If a value cannot be one of its column.
+
+    Examples
+    --------
+    >>> sent = pd.DataFrame({"sender": ["SHOP", "BANK", None], "parts": [1, 2, 1]})
+    >>> matching(sent, {"sender": ["SHOP", "BANK"], "parts": "1"})
+      sender  parts
+    0   SHOP      1
+    """
+    found = need(frame, set(where))
+    for name, wanted in where.items():
+        values = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+        known = [_value(name, one) for one in values if one is not None]
+        fits = nw.col(name).is_in(known).fill_null(value=False) if known else nw.lit(value=False)
+        found = found.filter(fits | nw.col(name).is_null() if None in values else fits)
+    return cast("IntoFrameT", found.to_native())
+
+
+def _value(name: str, value: Any) -> Any:
+    try:
+        if name in WHOLE_NUMBERS:
+            return int(value)
+        if name in DAYS and not isinstance(value, datetime):
+            return datetime.fromisoformat(str(value))
+    except (ValueError, TypeError):
+        raise UnknownName(f"{value!r} is no {name}") from None
+    return value
 
 
 def with_attrs(frame: pd.DataFrame, facts: Mapping[Any, object]) -> pd.DataFrame:

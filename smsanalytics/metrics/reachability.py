@@ -11,7 +11,6 @@ from smsanalytics.codes import HLR_TYPE, PING_TYPE
 from smsanalytics.metrics.intervals import wilson
 from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need
 
-DENOMINATOR = "checked: all HLR lookups and pings"
 LOOKUPS = (HLR_TYPE, PING_TYPE)
 ANSWERED = (1, 2)
 
@@ -78,4 +77,4 @@ def reachability(
     groups = grouped(frame, by, inside, sums, n="checked")
     groups = groups.with_columns(**wilson("reachable", "checked", "reachability"))
     columns = [*by, "checked", *sums, "reachability", "reachability_low", "reachability_high"]
-    return handed_out(groups, messages, denominator=DENOMINATOR, columns=columns, by=by)
+    return handed_out(groups, messages, metric="reachability", columns=columns, by=by)

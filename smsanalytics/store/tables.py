@@ -18,7 +18,7 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.schema import COLUMNS, HIDDEN, IDENTITY, MESSAGES
+from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES
 
 FOLDED = ("statuses", "sends")  #: the tables that make messages
 
@@ -152,6 +152,11 @@ class Tables:
         copies = f"REPLACE ((sum(copies) OVER ({same}))::INTEGER AS copies)" if "copies" in events.columns else ""
         told = events.select(f"* {copies}, row_number() OVER ({same} ORDER BY received_at) AS telling")
         return told.filter("telling = 1").select("* EXCLUDE (telling)")
+
+    def newest(self) -> datetime | None:
+        """The newest receipt of anything but refused callbacks, UTC."""
+        tables = [self.events(table).max("received_at") for table in EVENT_TABLES if table != "rejected"]
+        return max((at.astimezone(UTC) for table in tables for (at,) in table.fetchall() if at), default=None)
 
     def messages(
         self, live: Live, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None

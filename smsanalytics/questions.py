@@ -1,0 +1,655 @@
+"""What a store can be asked: one method for each question, a metric applied to its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pandas as pd
+
+from smsanalytics import metrics
+from smsanalytics.errors import UnknownName
+from smsanalytics.metrics.confirmation import WINDOW
+from smsanalytics.metrics.inbound import REPLY_WINDOW
+from smsanalytics.metrics.latency import WITHIN
+from smsanalytics.metrics.population import DENOMINATORS, Types, matching, names_of, with_attrs
+from smsanalytics.metrics.reachability import LOOKUPS
+from smsanalytics.periods import Moment, moment_of, zone_of
+from smsanalytics.store.tables import Live, Tables, moment
+
+TIMES = ("day", "hour", "weekday", "week", "month")
+BY_MESSAGE = (*TIMES, "operator", "mcc", "mnc", "country", "sender", "type", "parts", "tag", "account", "status", "err")
+BY_STATUS = tuple(name for name in BY_MESSAGE if name != "tag")
+BY_INCOMING = (*TIMES, "account", "to_number")
+BY_ATTEMPT = (*TIMES, "account", "purpose", "number_to_call")
+BY_CALLBACK = (*TIMES, "account")
+
+By = str | Sequence[str]
+Where = Mapping[str, object]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Relation = duckdb.DuckDBPyRelation
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Which part of the store a question is about, its moments in UTC."""
+
+    start: datetime | None
+    end: datetime | None
+    zone: ZoneInfo
+    where: Where
+    as_of: datetime | None
+
+    def between(self, relation: Relation, at: str) -> Relation:
+        """The rows of a relation whose time is in the period."""
+        for bound, compare in ((self.start, ">="), (self.end, "<")):
+            if bound is not None:
+                relation = relation.filter(f"{at} {compare} {moment(bound)}")
+        return relation
+
+
+class Questions:
+    """
+    The questions of a `Store`.
+
+    Each returns a pandas frame, one row per group, sorted, with facts in its ``attrs``: ``as_of``, ``timezone``,
+    ``period`` (first and last day that is in it), ``denominator`` and ``excluded_n``, the rows that are left out by
+    their type or since nothing was really sent. A period in which nothing happened gives an empty frame with the same
+    columns. What they have in common:
+
+    Parameters
+    ----------
+    by : str or sequence of str
+        Columns to group by; an empty list for one row over all.
+    start, end : str, date or datetime, optional
+        ``start`` ≤ time < ``end``; ISO dates, in `tz` where they name no zone. The time of a message is when it was
+        sent, else when its first status happened.
+    tz : str, optional
+        Zone of calendar columns and dates, instead of the store's.
+    where : mapping of str to value or sequence of values, optional
+        Keep only rows whose columns have these values, such as ``{"operator": "MTS", "tag": ["login", None]}``; of
+        the columns that `by` takes.
+    as_of : str, date or datetime, optional
+        Look from an earlier moment, with what had been received by then.
+    """
+
+    tz: str
+    horizon: timedelta
+    _tables: Tables
+
+    def delivery_rate(
+        self,
+        by: By = ("day",),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = None,  # noqa: A002
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Share of submitted messages that were delivered: `metrics.delivery_rate` of `Store.messages`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_MESSAGE`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        type : int or sequence of int, optional
+            Message types to count instead of text messages.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.delivery_rate`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> rates = store.delivery_rate(["sender"])
+        >>> rates[["sender", "submitted", "delivered", "delivery_rate", "delivery_rate_low"]].round(3)
+          sender  submitted  delivered  delivery_rate  delivery_rate_low
+        0   SHOP          2          1            0.5              0.095
+        """
+        return self._of_messages(metrics.delivery_rate, by, self._slice(start, end, tz, where, as_of), type=type)
+
+    def latency(
+        self,
+        by: By = ("day",),
+        *,
+        within: Sequence[int] = WITHIN,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = None,  # noqa: A002
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Seconds from sending to delivery, and the share delivered in time: `metrics.latency` of `Store.messages`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_MESSAGE`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        within : sequence of int
+            Times to give the share delivered within. [s]
+        type : int or sequence of int, optional
+            Message types to count instead of text messages.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.latency`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.latency([], within=[10])[["n_timed", "p50", "within_10s", "n_within_10s"]]
+           n_timed  p50  within_10s  n_within_10s
+        0        1    7         1.0             1
+        """
+        asked = self._slice(start, end, tz, where, as_of)
+        return self._of_messages(metrics.latency, by, asked, type=type, within=within)
+
+    def latency_distribution(
+        self,
+        by: By = (),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = None,  # noqa: A002
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        How many messages took each number of seconds: `metrics.latency_distribution` of `Store.messages`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_MESSAGE`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        type : int or sequence of int, optional
+            Message types to count instead of text messages.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.latency_distribution`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.latency_distribution()
+           seconds  delivered
+        0        7          1
+        """
+        return self._of_messages(metrics.latency_distribution, by, self._slice(start, end, tz, where, as_of), type=type)
+
+    def failure_mix(
+        self,
+        by: By = (),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = None,  # noqa: A002
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Which causes the failed messages have: `metrics.failure_mix` of `Store.messages`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_MESSAGE`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        type : int or sequence of int, optional
+            Message types to count instead of text messages.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.failure_mix`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.failure_mix()[["status", "err", "n", "failed", "failure_share"]]
+           status  err  n  failed  failure_share
+        0      20    1  1       1            1.0
+        """
+        return self._of_messages(metrics.failure_mix, by, self._slice(start, end, tz, where, as_of), type=type)
+
+    def cost(
+        self,
+        by: By = ("day",),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = None,  # noqa: A002
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Parts per message and cost per delivered message, for each account: `metrics.cost` of `Store.messages`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_MESSAGE`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        type : int or sequence of int, optional
+            Message types to count instead of text messages.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.cost`; ``account`` always comes first.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.cost([])[["account", "submitted", "cost", "cost_per_delivered"]]
+           account  submitted  cost  cost_per_delivered
+        0  default          2   6.2                 6.2
+        """
+        return self._of_messages(metrics.cost, by, self._slice(start, end, tz, where, as_of), type=type)
+
+    def reachability(
+        self,
+        by: By = ("day",),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = LOOKUPS,  # noqa: A002
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Share of the numbers looked up by HLR or ping that are reachable: `metrics.reachability` of `Store.messages`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_MESSAGE`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        type : int or sequence of int
+            HLR lookups (4), pings (5) or, by default, both.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.reachability`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.reachability().empty
+        True
+        """
+        return self._of_messages(metrics.reachability, by, self._slice(start, end, tz, where, as_of), type=type)
+
+    def inbound_volume(
+        self,
+        by: By = ("day",),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Incoming messages and their senders: `metrics.inbound_volume` of `Store.incoming`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_INCOMING`.
+        start, end, tz, where, as_of
+            See `Questions`.
+            The time of an incoming message is when it was sent, else received.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.inbound_volume`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.inbound_volume(["to_number"])
+             to_number  incoming  senders
+        0  79001230000         1        1
+        """
+        by, asked = _known(by, BY_INCOMING), self._slice(start, end, tz, where, as_of)
+        texts = self._tables.distinct("incoming", as_of=asked.as_of)
+        texts = asked.between(texts.select("*, coalesce(sent_at, received_at) AS at"), "at")
+        texts = self._calendar(texts, "at", asked)
+        return self._asked(metrics.inbound_volume, by, asked, BY_INCOMING, texts)
+
+    def reply_rate(
+        self,
+        by: By = ("day",),
+        *,
+        window: timedelta = REPLY_WINDOW,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        type: Types = None,  # noqa: A002
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Share of the subscribers reached who wrote back: `metrics.reply_rate` of `Store.messages` and `Store.incoming`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_MESSAGE`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        window : timedelta
+            How long after the delivery a message still counts as a reply.
+        type : int or sequence of int, optional
+            Message types to count instead of text messages.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.reply_rate`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.reply_rate([])[["recipients", "repliers", "reply_rate"]]
+           recipients  repliers  reply_rate
+        0           1         1         1.0
+        """
+        asked = self._slice(start, end, tz, where, as_of)
+        texts = self._tables.distinct("incoming", as_of=asked.as_of)
+        return self._of_messages(metrics.reply_rate, by, asked, texts, type=type, window=window)
+
+    def confirmation_success(
+        self,
+        by: By = ("day",),
+        *,
+        window: timedelta = WINDOW,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Share of confirmation requests that a call confirmed: `metrics.confirmation_success` of `confirmation_attempts`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_ATTEMPT`.
+        start, end, tz, where, as_of
+            See `Questions`.
+        window : timedelta
+            How long a request can be confirmed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.confirmation_success`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.confirmation_success([])[["requests", "confirmed", "confirmation_success", "p50", "calls"]]
+           requests  confirmed  confirmation_success  p50  calls
+        0         1          1                   1.0   31      1
+        """
+        by, asked = _known(by, BY_ATTEMPT), self._slice(start, end, tz, where, as_of)
+        return self._asked(metrics.confirmation_success, by, asked, BY_ATTEMPT, self._attempts(asked, window))
+
+    def callback_lag(
+        self,
+        by: By = ("day",),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        Seconds from a change of status to the receipt of its callback: `metrics.callback_lag` of each status once.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_STATUS`.
+        start, end, tz, where, as_of
+            See `Questions`.
+            The time of a status is that of its receipt.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.callback_lag`.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.callback_lag([])[["n_timed", "n_untimed", "p50"]]
+           n_timed  n_untimed    p50
+        0        3          0  52193
+        """
+        by, asked = _known(by, BY_STATUS), self._slice(start, end, tz, where, as_of)
+        statuses = asked.between(self._tables.distinct("statuses", as_of=asked.as_of), "received_at")
+        statuses = self._calendar(statuses, "received_at", asked)
+        return self._asked(metrics.callback_lag, by, asked, BY_STATUS, statuses)
+
+    def data_health(
+        self,
+        by: By = (),
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
+        """
+        What may be wrong with the data behind the other figures: `metrics.data_health`.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Any of the columns in `BY_CALLBACK`.
+        start, end, tz, where, as_of
+            See `Questions`.
+            The time of a callback is that of its receipt.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `metrics.data_health`, one row per check.
+
+        Raises
+        ------
+        UnknownName
+            If a word is not known; the message lists those that are.
+
+        Examples
+        --------
+        >>> store.data_health().tail(2)
+                 check  n  of  share
+        8  stale_calls  0   1    0.0
+        9     rejected  0   5    0.0
+        """
+        by, asked = _known(by, BY_CALLBACK), self._slice(start, end, tz, where, as_of)
+        messages = self._messages(Live.read(self._tables.layout), asked)
+        frames = {}
+        for table in ("statuses", "receipts", "incoming", "confirmations", "rejected"):
+            read = self._tables.events if table in ("receipts", "rejected") else self._tables.distinct
+            events = read("statuses" if table == "receipts" else table, as_of=asked.as_of)
+            events = self._calendar(asked.between(events, "received_at"), "received_at", asked)
+            frames[table] = matching(events, self._where(asked, BY_CALLBACK))
+        return self._asked(metrics.data_health, by, asked, BY_CALLBACK, messages, *frames.values(), tz=asked.zone.key)
+
+    def confirmation_attempts(
+        self,
+        *,
+        window: timedelta = WINDOW,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        tz: str | None = None,
+        where: Where | None = None,
+        as_of: Moment | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """
+        One row per confirmation request, and one per call that confirms none: `metrics.attempts`.
+
+        Parameters
+        ----------
+        window : timedelta
+            How long a request can be confirmed.
+        start, end, tz, where, as_of
+            See `Questions`.
+
+        Returns
+        -------
+        duckdb.DuckDBPyRelation
+            The columns of `metrics.attempts`.
+
+        Examples
+        --------
+        >>> store.confirmation_attempts().select("outcome, seconds_to_confirm").fetchall()
+        [('confirmed', 31)]
+        """
+        asked = self._slice(start, end, tz, where, as_of)
+        return matching(self._attempts(asked, window), self._where(asked, BY_ATTEMPT))
+
+    def _slice(
+        self, start: Moment | None, end: Moment | None, tz: str | None, where: Where | None, as_of: Moment | None
+    ) -> Slice:
+        zone = zone_of(tz or self.tz)
+        return Slice(moment_of(start, zone), moment_of(end, zone), zone, where or {}, moment_of(as_of, zone))
+
+    def _of_messages(
+        self, metric: Callable[..., Any], by: By, asked: Slice, *others: Relation, **options: object
+    ) -> pd.DataFrame:
+        by, live = _known(by, BY_MESSAGE), Live.read(self._tables.layout)
+        return self._asked(metric, by, asked, BY_MESSAGE, self._messages(live, asked), *others, live=live, **options)
+
+    def _asked(
+        self,
+        metric: Callable[..., Any],
+        by: list[str],
+        asked: Slice,
+        available: Sequence[str],
+        frame: Relation,
+        *others: Relation,
+        live: Live | None = None,
+        **options: object,
+    ) -> pd.DataFrame:
+        """Apply a metric, and put the facts about the answer into its ``attrs``."""
+        frame = matching(frame, self._where(asked, available))
+        answer = metric(frame, *others, by=by, **options).df()
+        facts: dict[str, object] = {"as_of": asked.as_of or self._newest(live), "timezone": asked.zone.key}
+        if answer.empty:
+            facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": frame.shape[0]}
+        return with_attrs(answer, facts)
+
+    def _where(self, asked: Slice, available: Sequence[str]) -> Where:
+        for name in asked.where:
+            if name not in available:
+                raise UnknownName.of("column to choose by", name, available)
+        return asked.where
+
+    def _newest(self, live: Live | None = None) -> datetime | None:
+        """The newest receipt of what messages are made of, or of everything."""
+        if live is not None:
+            return live.as_of
+        return self._tables.newest()
+
+    def _messages(self, live: Live, asked: Slice) -> Relation:
+        until = asked.as_of or live.as_of or EPOCH
+        stored = self._tables.messages(live, as_of=until, start=asked.start, end=asked.end)
+        oldest = self._tables.oldest(live)
+        return metrics.prepare(stored, as_of=until, tz=asked.zone.key, horizon=self.horizon, since=oldest)
+
+    def _attempts(self, asked: Slice, window: timedelta) -> Relation:
+        tables = [
+            self._tables.distinct(table, as_of=asked.as_of) for table in ("confirmation_requests", "confirmations")
+        ]
+        until = asked.as_of or self._newest() or EPOCH
+        found = metrics.attempts(*tables, as_of=until, window=window, tz=asked.zone.key)
+        return asked.between(found, "at")
+
+    def _calendar(self, events: Relation, at: str, asked: Slice) -> Relation:
+        return metrics.with_calendar(events, at, tz=asked.zone.key)
+
+
+def _known(by: By, available: Sequence[str]) -> list[str]:
+    names = names_of(by)
+    for name in names:
+        if name not in available:
+            raise UnknownName.of("column to group by", name, available)
+    return names
