@@ -2,13 +2,16 @@
 Messages and delivery rates by brute force: plain loops over events, sharing nothing with the package.
 
 An event is a dict of the fields that matter: account, message_id, phone, status, err, at and received (Unix seconds), type,
-parts, cost, sender, operator, mcc, mnc, country, region, hlr.
+parts, cost, sender, operator, mcc, mnc, country, region, hlr. A send is one of account, message_id, phone, sent_at, tag, parts,
+cost, sender, received; and so on for the others, under the names of their columns, with seconds for times.
 """
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 DELIVERED, FAILED, OPEN = {1, 2, 4}, {3, 6, 20, 22, 23, 24, 25}, {-2, -1, 0}
@@ -20,15 +23,24 @@ def text_of(value):
     return "" if value is None else str(value)
 
 
-def messages(events, *, as_of, tz, horizon):
-    """One dict per (account, message_id, phone)."""
+def messages(events, *, as_of, tz, horizon, sends=()):
+    """One dict per (account, message_id, phone) of which a status or a send tells."""
     groups = {}
-    for event in events:
-        groups.setdefault((event["account"], event["message_id"], event["phone"]), []).append(event)
-    return [message(key, group, as_of, ZoneInfo(tz), horizon) for key, group in groups.items()]
+    for kind, told in enumerate((events, sends)):
+        for event in told:
+            key = (event["account"], event["message_id"], event["phone"])
+            groups.setdefault(key, ([], []))[kind].append(event)
+    return [message(key, *group, as_of, ZoneInfo(tz), horizon) for key, group in groups.items()]
 
 
-def message(key, group, as_of, zone, horizon):
+def calendar(at, zone):
+    local = datetime.fromtimestamp(at, UTC).astimezone(zone)
+    monday = local.date() - timedelta(days=local.weekday())
+    return {"day": local.strftime("%Y-%m-%d"), "month": local.strftime("%Y-%m-01"), "week": monday.isoformat(),
+            "hour": local.hour, "weekday": local.isoweekday()}  # fmt: skip
+
+
+def message(key, group, sends, as_of, zone, horizon):
     def times(codes):
         return [event["at"] for event in group if event["status"] in codes]
 
@@ -48,25 +60,30 @@ def message(key, group, as_of, zone, horizon):
 
     def earliest(names):
         """The values of the earliest report that has any; of several at one moment the first in text order."""
-        reports = []
-        for event in group:
-            values = [event[name] for name in names]
-            if any(text_of(value) != "" for value in values):
-                reports.append((event["received"], [text_of(value) for value in values]))
-        return min(reports)[1] if reports else [""] * len(names)
+        for told in (group, sends):  # a send's terms count only where no callback gives any
+            reports = []
+            for event in told:
+                values = [event.get(name) for name in names]
+                if any(text_of(value) != "" for value in values):
+                    reports.append((event["received"], [text_of(value) for value in values]))
+            if reports:
+                return min(reports)[1]
+        return [""] * len(names)
 
     delivered, failed = latest(lambda s: s in DELIVERED), latest(lambda s: s in FAILED)
     unknown, waiting = latest(lambda s: s is None or s not in DELIVERED | FAILED | OPEN), latest(lambda s: s in OPEN)
-    first = min(event["at"] for event in group)
+    first = min((event["at"] for event in group), default=None)
+    sent = min((send["sent_at"] for send in sends), default=None)
+    cohort = first if sent is None else sent
     opened = min(times(OPEN), default=None)
+    start = opened if sent is None else int(sent)
     arrived = min(times(DELIVERED), default=None)
-    old = first <= as_of - horizon
+    old = cohort <= as_of - horizon
     state = (
         "delivered" if delivered else "failed" if failed else "unknown" if unknown else "stuck" if old else "pending"
     )
-    chosen = delivered or failed or unknown or waiting
-    local = datetime.fromtimestamp(first, UTC).astimezone(zone)
-    seconds = arrived - opened if arrived is not None and opened is not None and arrived >= opened else None
+    chosen = delivered or failed or unknown or waiting or (None, -128, -1)
+    seconds = arrived - start if arrived is not None and start is not None and arrived >= start else None
     result = dict(zip(("account", "message_id", "phone"), key, strict=True))
     result |= {
         "state": state,
@@ -74,7 +91,7 @@ def message(key, group, as_of, zone, horizon):
         "err": 200 if any(event["err"] == 200 for event in group) else None if chosen[2] == -1 else chosen[2],
         "contradictory": bool(delivered and failed),
         "first_status_at": first,
-        "last_status_at": max(event["at"] for event in group),
+        "last_status_at": max((event["at"] for event in group), default=None),
         "delivered_at": arrived,
         "failed_at": max(times(FAILED), default=None),
         "read_at": min(times({2, 4}), default=None),
@@ -82,11 +99,11 @@ def message(key, group, as_of, zone, horizon):
         "accepted_at": min(times({0}), default=None),
         "delivery_seconds": seconds,
         "matured": old,
-        "day": local.strftime("%Y-%m-%d"),
-        "month": local.strftime("%Y-%m-01"),
-        "hour": local.hour,
-        "weekday": local.isoweekday(),
+        **calendar(cohort, zone),
     }
+    if sends:
+        result |= {"sent_at": sent, "tag": min((send["tag"] for send in sends if send["tag"]), default="")}
+    result["age_seconds"] = None if start is None else as_of - start
     result |= dict(zip(TERMS, earliest(TERMS), strict=True)) | dict(zip(NETWORK, earliest(NETWORK), strict=True))
     if any(event["hlr"] for event in group) and result["type"] in ("", "0", "1", "2", "3"):
         result["type"] = "4"
@@ -101,7 +118,7 @@ def delivery_rate(messages, by, *, types=("", "0", "1", "2", "3")):
             excluded += 1
             continue
         group = groups.setdefault(
-            tuple(message[name] for name in by),
+            tuple(message.get(name, "") for name in by),
             {"submitted": 0, "delivered": 0, "failed": 0, "pending": 0, "stuck": 0, "unknown": 0, "matured": True},
         )
         group["submitted"] += 1
@@ -119,3 +136,239 @@ def wilson(count, n):
     a, b, c = 1 + z * z / n, -(2 * share + z * z / n), share * share
     root = math.sqrt(max(0.0, b * b - 4 * a * c))
     return (-b - root) / (2 * a), (-b + root) / (2 * a)
+
+
+TEXT = ("", "0", "1", "2", "3")
+
+
+def key_of(row, by):
+    return tuple(text_of(row.get(name)) for name in by)
+
+
+def quantile(values, percent):
+    """The smallest value that at least so many percent of the values do not exceed."""
+    for value in sorted(values):
+        if 100 * sum(other <= value for other in values) >= percent * len(values):
+            return value
+    return None
+
+
+def quantiles(values):
+    return {f"p{percent}": quantile(values, percent) for percent in (50, 90, 95, 99)}
+
+
+def counted(messages, types):
+    return [message for message in messages if message["type"] in types and message["err"] != 200]
+
+
+def gathered(rows, by):
+    groups = {}
+    for row in rows:
+        groups.setdefault(key_of(row, by), []).append(row)
+    return groups
+
+
+def latency(messages, by, within=(10, 30, 60), types=TEXT):
+    result = {}
+    for key, group in gathered(counted(messages, types), by).items():
+        arrived = [message for message in group if message["state"] == "delivered"]
+        timed = [message["delivery_seconds"] for message in arrived if message["delivery_seconds"] is not None]
+        row = {
+            "submitted": len(group),
+            "n_timed": len(timed),
+            "n_no_start": sum(message["age_seconds"] is None for message in arrived),
+            **quantiles(timed),
+        }
+        row["n_negative"] = len(arrived) - len(timed) - row["n_no_start"]
+        for limit in within:
+            old = [
+                message for message in group if message["age_seconds"] is not None and message["age_seconds"] >= limit
+            ]
+            quick = [
+                message
+                for message in old
+                if message["delivery_seconds"] is not None and message["delivery_seconds"] <= limit
+            ]
+            row |= {f"n_within_{limit}s": len(old), f"within_{limit}s": (len(quick), len(old))}
+        result[key] = row
+    return result
+
+
+def latency_distribution(messages, by, types=TEXT):
+    found = Counter()
+    for message in counted(messages, types):
+        if message["delivery_seconds"] is not None:
+            found[(*key_of(message, by), str(message["delivery_seconds"]))] += 1
+    return {key: {"delivered": count} for key, count in found.items()}
+
+
+def failure_mix(messages, by, types=TEXT):
+    by = [name for name in by if name not in ("status", "err")]
+    result = {}
+    for key, group in gathered(counted(messages, types), by).items():
+        causes = Counter(key_of(message, ["status", "err"]) for message in group if message["state"] == "failed")
+        for cause, count in causes.items():
+            result[key + cause] = {"n": count, "failed": causes.total(), "failure_share": (count, causes.total())}
+    return result
+
+
+def cost(messages, by, types=TEXT):
+    result = {}
+    by = ["account", *(name for name in by if name != "account")]
+    for key, group in gathered(counted(messages, types), by).items():
+        parts = [int(message["parts"]) for message in group if message["parts"] != ""]
+        paid = [message for message in group if message["cost"] != ""]
+        total = sum(Decimal(message["cost"]) for message in paid)
+        arrived = sum(message["state"] == "delivered" for message in paid)
+        result[key] = {
+            "submitted": len(group), "n_parts": sum(parts), "n_parts_unknown": len(group) - len(parts),
+            "parts_per_message": sum(parts) / len(parts) if parts else None,
+            "cost": float(total), "n_cost_unknown": len(group) - len(paid), "n_delivered": arrived,
+            "cost_per_delivered": float(total) / arrived if arrived else None,
+        }  # fmt: skip
+    return result
+
+
+def reachability(messages, by, types=("4", "5")):
+    def answer(message):
+        if message["state"] in ("pending", "stuck"):
+            return "pending"
+        if message["state"] == "unknown":
+            return "unknown"
+        if message["state"] == "delivered" and message["status"] in (1, 2):
+            return "pending" if message["err"] is None else "reachable" if message["err"] == 0 else "unreachable"
+        return "unreachable"
+
+    result = {}
+    for key, group in gathered(counted(messages, types), by).items():
+        answers = Counter(map(answer, group))
+        row = {name: answers[name] for name in ("reachable", "unreachable", "pending", "unknown")}
+        result[key] = row | {"checked": len(group), "reachability": (answers["reachable"], len(group))}
+    return result
+
+
+def inbound_volume(incoming, by):
+    return {key: {"incoming": len(group), "senders": len({(text["account"], text["phone"]) for text in group})}
+            for key, group in gathered(incoming, by).items()}  # fmt: skip
+
+
+def reply_rate(messages, incoming, by, types=TEXT):
+    result = {}
+    for key, group in gathered(counted(messages, types), by).items():
+        recipients, repliers, matured = set(), set(), True
+        for message in group:
+            if message["state"] != "delivered":
+                continue
+            person = (message["account"], message["phone"])
+            recipients.add(person)
+            matured = matured and message["matured"]
+            for text in incoming:
+                if (text["account"], text["phone"]) == person and 0 <= text["at"] - message["delivered_at"] <= 86400:
+                    repliers.add(person)
+        if recipients:
+            result[key] = {"recipients": len(recipients), "repliers": len(repliers), "matured": matured,
+                           "reply_rate": (len(repliers), len(recipients))}  # fmt: skip
+    return result
+
+
+def attempts(requests, calls, *, as_of, tz, window=300):
+    """Requests and calls in the order of time; each call looks through the open requests of its phone, newest first."""
+    zone = ZoneInfo(tz)
+    found = [request | {"outcome": "open" if as_of - request["requested_at"] < window else "expired", "seconds": None,
+                        **calendar(request["requested_at"], zone)} for request in requests]  # fmt: skip
+    for call in sorted(calls, key=lambda call: call["called_at"]):
+        if call["stale"]:
+            found.append({**call, "outcome": "stale", "seconds": None, **calendar(call["received"], zone)})
+            continue
+        fitting = [
+            row for row in found
+            if row["outcome"] in ("open", "expired") and 0 <= call["called_at"] - row["requested_at"] <= window
+            and (row["account"], row["phone"]) == (call["account"], call["phone"])
+        ]  # fmt: skip
+        if fitting:
+            newest = max(fitting, key=lambda row: (row["requested_at"], row["request_id"]))
+            newest |= {"outcome": "confirmed", "seconds": call["called_at"] - newest["requested_at"]}
+        else:
+            found.append({**call, "outcome": "unrequested", "seconds": None, **calendar(call["called_at"], zone)})
+    return found
+
+
+def confirmation_success(attempts, by):
+    result = {}
+    for key, group in gathered(attempts, by).items():
+        outcomes = Counter(row["outcome"] for row in group)
+        asked = outcomes["confirmed"] + outcomes["expired"] + outcomes["open"]
+        result[key] = {
+            "requests": asked, "confirmed": outcomes["confirmed"], "expired": outcomes["expired"], "open": outcomes["open"],
+            "confirmation_success": (outcomes["confirmed"], asked), "matured": outcomes["open"] == 0,
+            **quantiles([row["seconds"] for row in group if row["seconds"] is not None]),
+            "calls": outcomes["confirmed"] + outcomes["unrequested"] + outcomes["stale"],
+            "stale_calls": outcomes["stale"], "unrequested_calls": outcomes["unrequested"],
+        }  # fmt: skip
+    return result
+
+
+def first_of_each(events, identity, tz):
+    """Each event once, as first received, with its copies and the calendar of its receipt."""
+    found = {}
+    for event in sorted(events, key=lambda event: event["received"]):
+        first = found.setdefault(identity(event), event | {"copies": 0, **calendar(event["received"], ZoneInfo(tz))})
+        first["copies"] += 1
+    return list(found.values())
+
+
+def callback_lag(statuses, by):
+    result = {}
+    for key, group in gathered(statuses, by).items():
+        lags = [status["received"] - status["at"] for status in group if status["timed"]]
+        result[key] = {"n_timed": len(lags), "n_untimed": len(group) - len(lags),
+                       "n_negative": sum(lag < 0 for lag in lags), **quantiles(lags)}  # fmt: skip
+    return result
+
+
+def data_health(messages, statuses, receipts, incoming, calls, rejected, by, *, tz, known):
+    """`statuses`, `incoming`, `calls`: each once; `receipts`: as they came; `known`: the statuses that a list explains."""
+    result = {}
+
+    def check(name, rows, wrong, of=lambda row: 1):
+        groups = gathered(rows, by)
+        for key in groups if by else [()]:
+            group = groups.get(key, [])
+            n, among = sum(wrong(row) for row in group), sum(of(row) for row in group)
+            result[(*key, name)] = {"n": n, "of": among, "share": (n, among)}
+
+    def behind(status):
+        return any(
+            (other["account"], other["message_id"], other["phone"]) == (status["account"], status["message_id"], status["phone"])
+            and other["received"] < status["received"] and other["at"] > status["at"]
+            for other in statuses
+        )  # fmt: skip
+
+    def variants():
+        seen = {}
+        for receipt in sorted(receipts, key=lambda receipt: receipt["received"]):
+            signed = tuple(receipt[name] for name in ("account", "message_id", "phone", "status"))
+            unsigned = tuple(
+                receipt[name]
+                for name in ("err", "type", "parts", "cost", "sender", "operator", "mcc", "mnc", "country", "region")
+            )
+            unsigned += (receipt["at"] if receipt["timed"] else None,)
+            ways = seen.setdefault(signed, [])
+            if unsigned not in ways:
+                ways.append(unsigned)
+                yield receipt | {"again": len(ways) > 1, **calendar(receipt["received"], ZoneInfo(tz))}
+
+    accepted = [*statuses, *incoming, *calls]
+    refused = [row | {"copies": 1, "refused": 1, **calendar(row["received"], ZoneInfo(tz))} for row in rejected]
+    sent = [message for message in messages if message.get("sent_at") is not None and message["matured"]]
+    check("coverage", sent, lambda message: message["first_status_at"] is not None)
+    check("duplicates", accepted, lambda row: row["copies"] - 1, lambda row: row["copies"])
+    check("conflicting_replays", list(variants()), lambda row: row["again"])
+    check("contradictory", messages, lambda message: message["contradictory"])
+    check("out_of_order", statuses, behind)
+    check("late", [row for row in statuses if row["timed"]], lambda row: row["received"] - row["at"] > 3600)
+    check("untimed", statuses, lambda row: not row["timed"])
+    check("unknown_codes", statuses, lambda row: row["status"] not in known)
+    check("stale_calls", calls, lambda row: row["stale"])
+    check("rejected", [*accepted, *refused], lambda row: row.get("refused", 0), lambda row: row["copies"])
+    return result

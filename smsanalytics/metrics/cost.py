@@ -30,9 +30,9 @@ def cost(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: Types = No
     -------
     frame of the same engine, one row per group, sorted by `by`
         ``submitted`` : messages of the cohort. [messages]
-        ``parts`` : SMS they were made of, where known. [parts]
+        ``n_parts`` : SMS they were made of, where known. [parts]
         ``n_parts_unknown`` : messages without. [messages]
-        ``parts_per_message`` : parts / (submitted - n_parts_unknown). [parts per message]
+        ``parts_per_message`` : n_parts / (submitted - n_parts_unknown). [parts per message]
         ``cost`` : as first reported, failed messages included. [currency of the account]
         ``n_cost_unknown`` : messages without; they are left out of both sides of what follows. [messages]
         ``n_delivered`` : delivered messages with a known cost. [messages]
@@ -61,7 +61,7 @@ def cost(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: Types = No
     inside, paid = counted(type), ~nw.col("cost").is_null()
     amount = (nw.col("cost").cast(nw.Float64) * UNIT).round().fill_null(0)
     sums = {
-        "_parts": nw.when(inside).then(nw.col("parts").fill_null(0)).otherwise(0),
+        "n_parts": nw.when(inside).then(nw.col("parts").fill_null(0)).otherwise(0),
         "n_parts_unknown": inside & nw.col("parts").is_null(),
         "_cost": nw.when(inside).then(amount).otherwise(0),
         "n_cost_unknown": inside & ~paid,
@@ -70,13 +70,12 @@ def cost(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: Types = No
     groups = grouped(frame, by, inside, sums)
     counted_parts = nw.col("submitted") - nw.col("n_parts_unknown")
     groups = groups.with_columns(
-        parts=nw.col("_parts"),
-        parts_per_message=nw.when(counted_parts > 0).then(nw.col("_parts") / counted_parts.cast(nw.Float64)),
+        parts_per_message=nw.when(counted_parts > 0).then(nw.col("n_parts") / counted_parts.cast(nw.Float64)),
         cost=nw.col("_cost") / float(UNIT),
         cost_per_delivered=nw.when(nw.col("n_delivered") > 0).then(
             nw.col("_cost") / (nw.col("n_delivered").cast(nw.Float64) * UNIT)
         ),
     )
-    columns = [*by, "submitted", "parts", "n_parts_unknown", "parts_per_message",
+    columns = [*by, "submitted", "n_parts", "n_parts_unknown", "parts_per_message",
                "cost", "n_cost_unknown", "n_delivered", "cost_per_delivered"]  # fmt: skip
     return handed_out(groups, messages, metric="cost", columns=columns, by=by)

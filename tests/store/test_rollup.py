@@ -88,8 +88,7 @@ def handed_out(store, as_of):
             row[name] = seconds(row[name])
         for name in (*oracle.TERMS, *oracle.NETWORK):
             row[name] = oracle.text_of(row[name])
-        row |= {"day": f"{row['day']:%Y-%m-%d}", "month": f"{row['month']:%Y-%m-%d}"}
-        assert row["week"] == row["day"] or row["week"].isoweekday() == 1
+        row |= {name: f"{row[name]:%Y-%m-%d}" for name in ("day", "week", "month")}
         found[row["account"], row["message_id"], row["phone"]] = row
     return found
 
