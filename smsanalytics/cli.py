@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from smsanalytics.errors import SmsAnalyticsError, StoreError
+from smsanalytics.errors import SmsAnalyticsError, StoreError, UnknownName
 from smsanalytics.settings import load
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -83,7 +83,7 @@ def maintain(
 
 @app.command()
 def files(
-    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations, rejected or messages")],
+    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations and so on, or messages")],
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -93,6 +93,41 @@ def files(
 
     for path in open_store(settings.data).files(table):
         typer.echo(path)
+
+
+@app.command()
+def metric(
+    name: Annotated[str, typer.Argument(help="A question of the store, such as delivery_rate or latency.")],
+    by: Annotated[
+        str | None, typer.Option(help="Columns, with commas; '' for one row.  [default: day]", show_default=False)
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(help="today, yesterday, last-week, last-7-days, last-month, 2026-11 and the like.")
+    ] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First day or moment, ISO.")] = None,
+    to: Annotated[str | None, typer.Option(help="The day or moment after the last.")] = None,
+    tz: Annotated[str, typer.Option(help="Zone of days and hours.")] = "UTC",
+    type_: Annotated[str | None, typer.Option("--type", help="Message types, with commas.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; several are all demanded.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Answer one question, one line per group."""
+    settings = load(config, data=data)
+    from smsanalytics.answers import answer
+    from smsanalytics.api import open_store
+
+    said = answer(
+        open_store(settings.data, tz=tz), name, by=by, period=period, start=from_, end=to, type=type_,
+        where=where or [], format=format_,
+    )  # fmt: skip
+    if isinstance(said, bytes):
+        if sys.stdout.isatty():
+            raise UnknownName("Parquet is not for a terminal; send it to a file: > answer.parquet")
+        sys.stdout.buffer.write(said)
+    else:
+        typer.echo(said)
 
 
 @app.command()

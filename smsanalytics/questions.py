@@ -49,7 +49,7 @@ class Slice:
         """The rows of a relation whose time is in the period."""
         for bound, compare in ((self.start, ">="), (self.end, "<")):
             if bound is not None:
-                relation = relation.filter(f"{at} {compare} {moment(bound)}")
+                relation = relation.filter(f'"{at}" {compare} {moment(bound)}')
         return relation
 
 

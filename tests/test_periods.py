@@ -30,7 +30,9 @@ def test_a_named_period_is_its_first_day_and_the_day_after_its_last(name, today,
     assert period(name, today=today) == (date.fromisoformat(first), date.fromisoformat(after))
 
 
-@pytest.mark.parametrize("name", ["", "lastweek", "2026-13", "2026-11-31", "0000", "9999", "last-0-days", "22.11.2026", "tomorrow\n"])
+@pytest.mark.parametrize(
+    "name", ["", "lastweek", "2026-13", "2026-11-31", "0000", "9999", "last-0-days", "22.11.2026", "tomorrow\n"]
+)
 def test_what_names_no_period_is_refused_with_those_there_are(name):
     with pytest.raises(UnknownName, match="is no period; there are today, yesterday, this-week, last-week"):
         period(name, today=SUNDAY)

@@ -21,6 +21,8 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "periods": {"errors"},
     "questions": {"store", "metrics", "periods", "errors"},
     "api": {"store", "metrics", "questions", "periods", "errors"},
+    "formats": {"errors"},
+    "answers": {"api", "formats", "metrics", "periods", "errors"},
     "report": {"report", "api", "charts", "errors"},
     "provider": {"provider", "wire", "codes", "errors"},
 }
@@ -29,7 +31,7 @@ HOME = {  # library: the rooms that may use it
     "duckdb": {"store", "api", "questions"},
     "pyarrow": {"store"},
     "narwhals": {"store", "metrics", "charts"},
-    "pandas": {"metrics", "charts", "questions", "report", "provider", "demo"},
+    "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "demo"},
     "altair": {"charts", "report"},
     "vl_convert": {"report"},
     "jinja2": {"report"},
@@ -38,7 +40,7 @@ HOME = {  # library: the rooms that may use it
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "typer": {"cli"},
-    "rich": {"cli", "demo", "provider"},
+    "rich": {"cli", "formats", "demo", "provider"},
     "orjson": {"store"},
     "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "store"},
 }

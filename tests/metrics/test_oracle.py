@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -53,9 +54,22 @@ class Expected:
         )
         self.received_texts = texts
         self.texts = [text | oracle.calendar(text["at"], ZoneInfo(TZ)) for text in texts]
+        self.all_texts = self.texts
         self.calls = oracle.first_of_each(world.calls, lambda row: (row["account"], row["phone"], row["called_at"]), TZ)
         self.attempts = oracle.attempts(world.requests, self.calls, as_of=world.as_of, tz=TZ)
         self.rejected = world.rejected
+
+    def narrowed(self, keep):
+        """Only some rows of what a question is about; what these are matched with stays whole."""
+        other = copy.copy(self)
+        for name in ("messages", "statuses", "received_texts", "texts", "calls", "attempts"):
+            setattr(other, name, [*filter(keep, getattr(self, name))])
+        zone = ZoneInfo(TZ)
+        for name in ("receipts", "rejected"):
+            setattr(
+                other, name, [row for row in getattr(self, name) if keep(row | oracle.calendar(row["received"], zone))]
+            )
+        return other
 
     def of(self, metric, by):
         ask = getattr(oracle, metric)
@@ -74,7 +88,7 @@ class Expected:
                 tz=TZ,
                 known=STATUSES,
             )
-        frames = {"inbound_volume": [self.texts], "reply_rate": [self.messages, self.texts],
+        frames = {"inbound_volume": [self.texts], "reply_rate": [self.messages, self.all_texts],
                   "confirmation_success": [self.attempts], "callback_lag": [self.statuses]}  # fmt: skip
         return ask(*frames.get(metric, [self.messages]), by)
 
@@ -182,3 +196,13 @@ def test_every_metric_by_every_column_is_what_plain_loops_say(world, frames, met
 def test_a_store_answers_what_plain_loops_say(world, metric, by):
     store, expected, as_of = world
     check(getattr(store, metric)(by, as_of=as_of), expected.of(metric, by), keys_of(metric, by))
+
+
+@pytest.mark.parametrize("world", [2], indirect=True)
+@pytest.mark.parametrize("metric", BY)
+def test_a_period_in_local_days_and_values_leave_only_their_rows(world, metric):
+    store, expected, as_of = world
+    days = ("2026-10-24", "2026-10-25", "2026-10-26")  # the night between has 25 hours
+    narrowed = expected.narrowed(lambda row: row["day"] in days and row["account"] == "shop")
+    found = getattr(store, metric)(["day"], start=days[0], end="2026-10-27", where={"account": "shop"}, as_of=as_of)
+    check(found, narrowed.of(metric, ["day"]), keys_of(metric, ["day"]))
