@@ -10,7 +10,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, grouped, handed_out, names_of, need
+from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, as_came, grouped, handed_out, names_of, need
 from smsanalytics.metrics.prepare import SINCE, _with_calendar
 
 WINDOW = timedelta(minutes=5)  #: a request that was not confirmed by then has expired
@@ -123,7 +123,7 @@ def attempts(
     waiting = nw.when(~nw.col("seconds_to_confirm").is_null()).then(nw.lit("confirmed")).otherwise(waiting)
     events = events.with_columns(outcome=nw.when(is_request).then(waiting).otherwise(outcome))
     events = _with_calendar(events.select(*ATTEMPTS), "at", tz, since, as_of)
-    return cast("IntoFrameT", nw.maybe_reset_index(nw.maybe_convert_dtypes(events)).to_native())
+    return cast("IntoFrameT", as_came(nw.maybe_convert_dtypes(events), requests))
 
 
 def _matched(events: Any) -> Any:

@@ -65,7 +65,9 @@ def need(messages: Any, columns: set[str]) -> Any:
     MissingColumns
         Naming those it lacks.
     """
-    frame = nw.maybe_convert_dtypes(nw.from_native(messages))  # of pandas: integers that may be missing
+    frame: Any = nw.maybe_convert_dtypes(nw.from_native(messages))  # of pandas: integers that may be missing
+    if frame.implementation.is_pyarrow():
+        frame = frame.lazy("duckdb")  # Arrow knows no windows
     names = frame.collect_schema().names()
     if missing := columns - set(names):
         raise MissingColumns.of(missing, names)
@@ -147,11 +149,19 @@ def handed_out(
     facts = [name for name in FACTS if name in result.collect_schema().names()]
     result = result.with_columns(denominator=nw.lit(DENOMINATORS[metric]) if of is None else of)
     result = result.sort(*by, nulls_last=True) if by else result
-    native: Any = nw.maybe_reset_index(result.select(*columns, "denominator", *facts)).to_native()
+    result = result.select(*columns, "denominator", *facts)
+    native: Any = as_came(result, source)
     if isinstance(native, pd.DataFrame) and isinstance(source, pd.DataFrame):
         left_out = {"denominator": DENOMINATORS[metric], "excluded_n": len(source)}  # where no group is left, all were
         native = with_attrs(native, source.attrs | left_out)
     return cast("IntoFrameT", native)
+
+
+def as_came(frame: Any, source: Any) -> Any:
+    """The native frame, of the engine that `source` is of."""
+    if isinstance(frame, nw.LazyFrame) and nw.from_native(source).implementation.is_pyarrow():
+        frame = frame.collect("pyarrow")
+    return nw.maybe_reset_index(frame).to_native()
 
 
 def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
@@ -184,7 +194,7 @@ def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
         known = [_value(name, one) for one in values if one is not None]
         fits = nw.col(name).is_in(known).fill_null(value=False) if known else nw.lit(value=False)
         found = found.filter(fits | nw.col(name).is_null() if None in values else fits)
-    return cast("IntoFrameT", found.to_native())
+    return cast("IntoFrameT", as_came(found, frame))
 
 
 def _value(name: str, value: Any) -> Any:

@@ -11,7 +11,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
-from smsanalytics.metrics.population import need
+from smsanalytics.metrics.population import as_came, need
 
 HORIZON = timedelta(hours=72)  #: by then nearly every delivery receipt has come; a message still open is stuck
 SINCE = datetime(2003, 1, 1, tzinfo=UTC)  #: the provider is not older
@@ -124,7 +124,7 @@ def prepare(
         )
     )  # fmt: skip
     frame = _with_calendar(frame, "_cohort", tz, since, as_of)
-    return cast("IntoFrameT", frame.select(*HANDED_OUT, *CALENDAR, *AGE).to_native())
+    return cast("IntoFrameT", as_came(frame.select(*HANDED_OUT, *CALENDAR, *AGE), messages))
 
 
 def with_calendar(
@@ -158,7 +158,7 @@ def with_calendar(
     0 2026-11-22     1        7 2026-11-16
     """
     until = until or datetime.now(UTC) + timedelta(days=365)
-    return cast("IntoFrameT", _with_calendar(need(frame, {at}), at, tz, since, until).to_native())
+    return cast("IntoFrameT", as_came(_with_calendar(need(frame, {at}), at, tz, since, until), frame))
 
 
 def _with_calendar(frame: Any, at: str, tz: str, since: datetime, until: datetime) -> Any:

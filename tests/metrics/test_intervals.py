@@ -1,8 +1,11 @@
+import random
+
 import narwhals as nw
 import oracle
 import pandas as pd
 import pytest
 
+from smsanalytics.metrics import delivery_rate
 from smsanalytics.metrics.intervals import wilson
 
 
@@ -19,3 +22,16 @@ def test_the_interval_is_the_root_of_its_defining_equation():
 def test_no_denominator_gives_no_rate():
     frame = nw.from_native(pd.DataFrame({"k": [0], "n": [0]})).with_columns(**wilson("k", "n", "rate")).to_native()
     assert frame[["rate", "rate_low", "rate_high"]].isna().all(axis=None)
+
+
+def test_the_interval_of_a_delivery_rate_covers_the_truth_in_95_of_100_draws():
+    chance = random.Random(20261122)
+    truths = [chance.uniform(0.5, 0.99) for _ in range(5000)]
+    draws = [[chance.random() < truth for _ in range(chance.randrange(30, 400))] for truth in truths]
+    states = ["delivered" if arrived else "failed" for draw in draws for arrived in draw]
+    number = [number for number, draw in enumerate(draws) for _ in draw]
+    messages = pd.DataFrame({"draw": number, "state": states, "type": 0, "err": 0, "matured": True})
+    rates = delivery_rate(messages, by=["draw"])
+    covered = [row.delivery_rate_low <= truths[row.draw] <= row.delivery_rate_high for row in rates.itertuples()]
+    assert len(covered) == 5000
+    assert 0.94 <= sum(covered) / 5000 <= 0.96
