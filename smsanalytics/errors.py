@@ -11,7 +11,8 @@ SmsAnalyticsError
 │   ├── StoreBusy          another process holds the lock
 │   └── JournalError       an event could not be made durable (503)
 ├── UnknownName            a word that is not in a known list
-└── MissingColumns         a frame lacks columns that a metric needs
+├── MissingColumns         a frame lacks columns that a metric needs
+└── ForeignZone            the times of a frame are those of another zone than UTC
 
 No message quotes a phone number, a text, a hash or a secret.
 """
@@ -82,3 +83,12 @@ class MissingColumns(SmsAnalyticsError, ValueError):
     def of(cls, missing: Iterable[str], available: Iterable[str]) -> Self:
         """Name what is missing, what there is, and where a complete frame comes from."""
         return cls(f"need column(s) {sorted(missing)}, have {sorted(available)}; see Store.messages()")
+
+
+class ForeignZone(SmsAnalyticsError, ValueError):
+    """The times of a frame are those of another zone than UTC, and its engine cannot convert them."""
+
+    @classmethod
+    def of(cls, zone: str) -> Self:
+        """Name the zone, and the way out."""
+        return cls(f"the times of this frame are in {zone}; for DuckDB, SET TimeZone = 'UTC' on its connection first")

@@ -11,7 +11,7 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import TEST_MODE_ERR, TEXT_TYPES, TYPES
-from smsanalytics.errors import MissingColumns, UnknownName
+from smsanalytics.errors import ForeignZone, MissingColumns, UnknownName
 
 FACTS = ("denominator", "excluded_n", "first_day", "last_day")
 
@@ -28,6 +28,7 @@ DENOMINATORS = {  # metric: what its rates are of
     "callback_lag": "n_timed: statuses that say when they happened",
     "data_health": "of: what each check looked at",
 }
+UTC_NAMES = {"UTC", "Etc/UTC"}
 WHOLE_NUMBERS = {"hour", "weekday", "type", "parts", "status", "err"}
 DAYS = {"day", "week", "month"}
 QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
@@ -58,20 +59,30 @@ def counted(types: Types = None) -> nw.Expr:
 
 def need(messages: Any, columns: set[str]) -> Any:
     """
-    Read a frame of any engine, if it has the columns.
+    Read a frame of any engine, if it has the columns; its times are in UTC from here on.
 
     Raises
     ------
     MissingColumns
         Naming those it lacks.
+    ForeignZone
+        If its times are in another zone than UTC, and its engine takes a zone for that of the session.
     """
-    frame: Any = nw.maybe_convert_dtypes(nw.from_native(messages))  # of pandas: integers that may be missing
+    frame: Any = nw.from_native(messages)
     if frame.implementation.is_pyarrow():
-        frame = frame.lazy("duckdb")  # Arrow knows no windows
-    names = frame.collect_schema().names()
-    if missing := columns - set(names):
-        raise MissingColumns.of(missing, names)
-    return frame
+        frame = nw.from_native(frame.to_pandas())  # Arrow knows no windows
+    if frame.implementation.is_pandas():
+        plain = frame.to_native()
+        in_utc = {name: plain[name].dt.tz_convert("UTC") for name in plain.select_dtypes("datetimetz")}
+        frame = nw.maybe_convert_dtypes(nw.from_native(plain.assign(**in_utc)))  # integers may be missing
+    schema = frame.collect_schema()
+    if missing := columns - set(schema.names()):
+        raise MissingColumns.of(missing, schema.names())
+    zones = {name: kind.time_zone for name, kind in schema.items() if isinstance(kind, nw.Datetime) and kind.time_zone}
+    foreign = [name for name, zone in zones.items() if zone not in UTC_NAMES]
+    if foreign and not frame.implementation.is_polars():
+        raise ForeignZone.of(zones[foreign[0]])
+    return frame.with_columns(nw.col(*foreign).dt.convert_time_zone("UTC")) if foreign else frame
 
 
 def grouped(
@@ -159,9 +170,9 @@ def handed_out(
 
 def as_came(frame: Any, source: Any) -> Any:
     """The native frame, of the engine that `source` is of."""
-    if isinstance(frame, nw.LazyFrame) and nw.from_native(source).implementation.is_pyarrow():
-        frame = frame.collect("pyarrow")
-    return nw.maybe_reset_index(frame).to_native()
+    frame = nw.maybe_reset_index(frame)
+    arrow = isinstance(frame, nw.DataFrame) and nw.from_native(source).implementation.is_pyarrow()
+    return frame.to_arrow() if arrow else frame.to_native()
 
 
 def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:

@@ -80,7 +80,8 @@ def prepare(
     Examples
     --------
     >>> import duckdb
-    >>> stored = duckdb.read_parquet(f"{example_store}/messages/*/*.parquet")
+    >>> connection = duckdb.connect().execute("SET TimeZone = 'UTC'")
+    >>> stored = connection.read_parquet(f"{example_store}/messages/*/*.parquet")
     >>> messages = prepare(stored, as_of=datetime(2026, 11, 22, tzinfo=UTC), tz="Europe/Moscow")
     >>> messages.select("state, day, hour, delivery_seconds").order("hour").df()
            state        day  hour  delivery_seconds

@@ -1,11 +1,13 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pandas as pd
+import polars as pl
 import pytest
 
-from smsanalytics.errors import MissingColumns
-from smsanalytics.metrics.prepare import STORED, offsets, prepare
+from smsanalytics.errors import ForeignZone, MissingColumns
+from smsanalytics.metrics.prepare import STORED, offsets, prepare, with_calendar
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -100,3 +102,16 @@ def test_hlr_fields_make_a_message_without_another_type_an_hlr_lookup():
 def test_a_frame_that_is_not_stored_messages_is_refused():
     with pytest.raises(MissingColumns, match=r"have \['state'\]"):
         prepare(pd.DataFrame({"state": ["delivered"]}), as_of=NOON)
+
+
+def test_times_in_another_zone_are_converted_where_the_engine_can_and_refused_where_it_takes_them_for_the_sessions():
+    at = pd.DataFrame({"at": pd.to_datetime(["2026-11-21T22:30:00Z"])})
+    expected = with_calendar(at, "at", tz="Europe/Moscow")["hour"].tolist()
+    abroad = at.assign(at=at["at"].dt.tz_convert("America/New_York"))
+    assert with_calendar(abroad, "at", tz="Europe/Moscow")["hour"].tolist() == expected == [1]
+    assert with_calendar(pl.from_pandas(abroad), "at", tz="Europe/Moscow")["hour"].to_list() == expected
+    connection = duckdb.connect().execute("SET TimeZone = 'America/New_York'")
+    with pytest.raises(
+        ForeignZone, match=r"the times of this frame are in America/New_York; for DuckDB, SET TimeZone = 'UTC'"
+    ):
+        with_calendar(connection.from_df(at), "at", tz="Europe/Moscow")
