@@ -38,11 +38,16 @@ VALUES = {
 CODES = {"hour", "weekday", "mcc", "mnc", "type", "parts", "status", "err"}
 
 
-def frame(by, rows=({},), **values):
-    """The groups of `by`, each with these rows of measures; `values` replaces those of a column."""
-    groups = product(*(values.get(name, VALUES[name]) for name in by))
-    made = [dict(zip(by, group, strict=True)) | row for group in groups for row in rows]
-    found = pd.DataFrame(made, columns=[*by, *(rows[0] if rows else [])])
+def frame(by, measures, **values):
+    """
+    The groups of `by`, each with these rows of measures; `values` replaces those of a column.
+
+    Every combination of up to three columns; of more, only the first values and the last.
+    """
+    columns = [values.get(name, VALUES[name]) for name in by]
+    groups = product(*columns) if len(by) <= 3 else [[one[end] for one in columns] for end in (0, -1)]
+    made = [dict(zip(by, group, strict=True)) | row for group in groups for row in measures]
+    found = pd.DataFrame(made, columns=[*by, *measures[0]])
     found = found.astype({name: "Int64" for name in by if name in CODES})
     found.attrs = dict(FACTS)
     return found
@@ -136,3 +141,10 @@ METRICS = {
         inbound_volume, failure_mix, cost, data_health,
     )
 }  # fmt: skip
+
+
+def rows(chart, mark=None):
+    """The data of a layer: the first one, or the first of this mark."""
+    layers = chart["layer"]
+    layer = next(one for one in layers if mark in (None, one["mark"]["type"]))
+    return layer.get("data", chart.get("data"))["values"]

@@ -79,7 +79,7 @@ def columns(
     frame = frame.assign(_from=frame["_at"] - half, _to=frame["_at"] + half)
     bars = alt.Chart(theme.data(frame)).mark_rect(stroke="white", strokeWidth=0.5)
     bars = bars.encode(
-        x=axes.over_time(groups, words, field="_from", axis=axis), x2=alt.X2("_to"), y=y, y2=alt.Y2("_top:Q"), color=color,
-        tooltip=[*groups.tooltip(words), *tooltip],
+        x=axes.over_time(groups, words, field="_from", axis=axis), x2=alt.X2("_to"), y=y, y2=alt.Y2("_top:Q"),
+        color=color, tooltip=[*groups.tooltip(words), *tooltip],
     )  # fmt: skip
     return alt.LayerChart(layer=[bars]).properties(width=theme.WIDTH, height=height)
