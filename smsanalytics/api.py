@@ -98,7 +98,8 @@ class Store:
         Parameters
         ----------
         table : str
-            ``statuses``, ``incoming``, ``confirmations``, ``rejected`` or ``messages``.
+            ``statuses``, ``incoming``, ``confirmations``, ``call_events``, ``sends``, ``confirmation_requests``,
+            ``rejected`` or ``messages``.
 
         Examples
         --------
@@ -116,12 +117,24 @@ class Store:
         return self._events("statuses")
 
     def incoming(self) -> duckdb.DuckDBPyRelation:
-        """Every incoming SMS."""
-        return self._events("incoming")
+        """Every incoming SMS, once however often it was told: ``copies`` says how often."""
+        return self._distinct("incoming")
 
     def confirmations(self) -> duckdb.DuckDBPyRelation:
-        """Every call by which a subscriber confirmed a number."""
-        return self._events("confirmations")
+        """Every call by which a subscriber confirmed a number, once however often it was told."""
+        return self._distinct("confirmations")
+
+    def call_events(self) -> duckdb.DuckDBPyRelation:
+        """Every key press in a voice menu, once however often it was told; ``signed_by`` is mostly ``none``."""
+        return self._distinct("call_events")
+
+    def sends(self) -> duckdb.DuckDBPyRelation:
+        """Every send that was told of, once."""
+        return self._distinct("sends")
+
+    def confirmation_requests(self) -> duckdb.DuckDBPyRelation:
+        """Every request to confirm a number by a call that was told of, once."""
+        return self._distinct("confirmation_requests")
 
     def rejected(self) -> duckdb.DuckDBPyRelation:
         """Every callback that was refused, with the reason and its body; secrets are masked."""
@@ -214,6 +227,9 @@ class Store:
 
     def _events(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.events(table).select(", ".join(COLUMNS[table]))
+
+    def _distinct(self, table: str) -> duckdb.DuckDBPyRelation:
+        return self._tables.distinct(table).select(", ".join(COLUMNS[table]))
 
     def _messages(
         self, live: Live, start: Moment | None, end: Moment | None, tz: str | None, as_of: Moment | None

@@ -6,7 +6,7 @@ import pytest
 import smsanalytics as sms
 from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.prepare import CALENDAR, HANDED_OUT
-from smsanalytics.store.schema import COLUMNS
+from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def store(example_store):
 
 
 def test_tables_hand_out_the_columns_of_the_contract(store):
-    for table in ("statuses", "incoming", "confirmations", "rejected"):
+    for table in EVENT_TABLES:
         assert getattr(store, table)().columns == list(COLUMNS[table])
     assert store.messages().columns == [*HANDED_OUT, *CALENDAR, "matured"]
 
@@ -23,7 +23,7 @@ def test_tables_hand_out_the_columns_of_the_contract(store):
 def test_an_empty_store_gives_empty_frames_with_the_same_columns_and_types(store, tmp_path):
     (tmp_path / "journal").mkdir()
     empty = sms.open_store(tmp_path)
-    for table in ("statuses", "incoming", "confirmations", "rejected", "messages"):
+    for table in (*EVENT_TABLES, "messages"):
         assert getattr(empty, table)().df().empty
         assert getattr(empty, table)().types == getattr(store, table)().types
     rates = empty.delivery_rate(["day", "operator"])
@@ -105,7 +105,7 @@ def test_when_everything_is_left_out_it_says_how_many(store):
         (lambda store: store.delivery_rate(type="hlr"), "unknown message type 'hlr'; there are 0, 1, 10, 12, 2, 3, 4, 5, 6, 7, 8"),
         (lambda store: store.messages(end=""), "'' is no date; an example is '2026-11-22'"),
         (lambda store: store.messages(tz="Moscow"), "there is no time zone 'Moscow'; an example is 'Europe/Moscow'"),
-        (lambda store: store.files("../journal"), "unknown table '../journal'; there are confirmations, incoming, messages, rejected, statuses"),
+        (lambda store: store.files("../journal"), "unknown table '../journal'; there are call_events, confirmation_requests, confirmations, incoming, messages, rejected, sends, statuses"),
     ],
 )  # fmt: skip
 def test_a_wrong_word_gets_a_sentence(store, call, words):

@@ -16,7 +16,7 @@ from smsanalytics.store import durable
 from smsanalytics.store.journal import VERSION as FORMAT
 from smsanalytics.store.journal import entry, is_whole, line
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
-from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, SORTED_BY, TABLE_OF_KIND, VERSION, typed
+from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, KIND_OF_TABLE, SORTED_BY, TABLE_OF_KIND, VERSION, typed
 
 PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, KV_METADATA {{smsanalytics: '{VERSION}'}}"
 DAY = 86_400_000_000  # microseconds
@@ -71,8 +71,8 @@ def _publish(
 ) -> Flushed:
     stage = _Stage(connection, layout.tmp / f"part-{writer}.jsonl", segment, zones)
     stage.fill(layout.slot(writer) / segment.name)
-    rows = {}
-    for table in EVENT_TABLES:
+    rows = dict.fromkeys(EVENT_TABLES, 0)
+    for table in stage.tables:
         rows[table] = count(connection, f"staged_{table}")
         if rows[table]:
             target = layout.event_file(table, segment.date, EventFile(writer, segment.seq, segment.seq))
@@ -102,6 +102,8 @@ class _Stage:
 
     Attributes
     ----------
+    tables : list of str
+        Those of which there are lines.
     unreadable : list of bytes
         Lines that became no row of their table; they are staged, raw, as rejected.
     """
@@ -110,6 +112,7 @@ class _Stage:
         self, connection: duckdb.DuckDBPyConnection, scratch: Path, segment: SegmentFile, zones: Mapping[str, str]
     ) -> None:
         self._connection, self._scratch, self._segment, self._zones = connection, scratch, segment, zones
+        self.tables: list[str] = []
         self.unreadable: list[bytes] = []
 
     def fill(self, source: Path) -> None:
@@ -165,8 +168,10 @@ class _Stage:
         rows = 0
         try:
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE lines AS FROM {read}")
-            for kind, table in TABLE_OF_KIND.items():
-                of_kind = f"(FROM lines WHERE v = {FORMAT} AND kind = '{kind}' AND fields IS NOT NULL)"
+            kinds = self._connection.execute("SELECT DISTINCT kind FROM lines").fetchall()
+            self.tables = [TABLE_OF_KIND[kind] for (kind,) in kinds if kind in TABLE_OF_KIND]
+            for table in self.tables:
+                of_kind = f"(FROM lines WHERE v = {FORMAT} AND kind = '{KIND_OF_TABLE[table]}' AND fields IS NOT NULL)"
                 query = typed(table, of_kind, self._zones)
                 self._connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table} AS {query}")
                 rows += count(self._connection, f"staged_{table} WHERE {on_date}")

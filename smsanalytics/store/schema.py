@@ -6,7 +6,7 @@ No content can stop a flush: a value that does not convert becomes NULL, and its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from smsanalytics.codes import HLR_TYPE, NO_STATUS
 
@@ -16,7 +16,16 @@ PLAUSIBLE = "BETWEEN received_at - INTERVAL 30 DAY AND received_at + INTERVAL 1 
 STALE = "INTERVAL 15 MINUTE"
 HLR_FIELDS = ("imsi", "msc", "cn", "net", "rcn", "rnet")
 
-TABLE_OF_KIND = {"status": "statuses", "incoming": "incoming", "confirmation": "confirmations", "rejected": "rejected"}
+TABLE_OF_KIND = {
+    "status": "statuses",
+    "incoming": "incoming",
+    "confirmation": "confirmations",
+    "call": "call_events",
+    "send": "sends",
+    "confirmation_request": "confirmation_requests",
+    "rejected": "rejected",
+}
+KIND_OF_TABLE = {table: kind for kind, table in TABLE_OF_KIND.items()}
 
 COLUMNS: dict[str, dict[str, str]] = {
     "statuses": {
@@ -67,6 +76,35 @@ COLUMNS: dict[str, dict[str, str]] = {
         "copies": "INTEGER",
         "extra": "MAP(VARCHAR, VARCHAR)",
     },
+    "call_events": {
+        "account": "VARCHAR",
+        "message_id": "BIGINT",
+        "phone": "VARCHAR",
+        "keys": "VARCHAR",
+        "received_at": "TIMESTAMPTZ",
+        "signed_by": "VARCHAR",
+        "extra": "MAP(VARCHAR, VARCHAR)",
+    },
+    "sends": {
+        "account": "VARCHAR",
+        "message_id": "BIGINT",
+        "phone": "VARCHAR",
+        "sent_at": "TIMESTAMPTZ",
+        "tag": "VARCHAR",
+        "purpose": "VARCHAR",
+        "cost": "DECIMAL(12,4)",
+        "parts": "INTEGER",
+        "sender": "VARCHAR",
+        "source": "VARCHAR",
+    },
+    "confirmation_requests": {
+        "account": "VARCHAR",
+        "phone": "VARCHAR",
+        "requested_at": "TIMESTAMPTZ",
+        "number_to_call": "VARCHAR",
+        "purpose": "VARCHAR",
+        "request_id": "VARCHAR",
+    },
     "rejected": {
         "account": "VARCHAR",
         "received_at": "TIMESTAMPTZ",
@@ -76,6 +114,27 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
 }
 EVENT_TABLES = tuple(COLUMNS)
+HIDDEN: dict[str, dict[str, str]] = {  # stored and not handed out: for the fold, for `as_of`, for merging files
+    "statuses": {"hlr": "BOOLEAN"},
+    "call_events": {"copies": "INTEGER"},
+    "sends": {"received_at": "TIMESTAMPTZ"},
+    "confirmation_requests": {"received_at": "TIMESTAMPTZ"},
+}
+
+_STATUS_AT = """coalesce(extra['status_at'], CASE time_source WHEN 'received'
+    THEN coalesce(extra['status_time'], status_at::VARCHAR) ELSE (epoch_us(status_at) // 1000000)::VARCHAR END)"""
+_SENT_AT = """coalesce(extra['sent_at'], (epoch_us(sent_at) // 1000000)::VARCHAR, extra['sent_time'],
+    'id ' || incoming_id)"""
+_CALLED_AT = "coalesce(extra['called_at'], epoch_us(called_at)::VARCHAR)"
+IDENTITY: dict[str, tuple[str, ...]] = {
+    # what makes two rows the same event told twice: what is signed, and its time as it was sent, believed or not
+    "statuses": ("account", "message_id", "phone", "coalesce(status::VARCHAR, extra['status'])", _STATUS_AT),
+    "incoming": ("account", "phone", "to_number", "text", _SENT_AT),
+    "confirmations": ("account", "phone", _CALLED_AT),
+    "call_events": ("account", "message_id", "phone", "keys", "extra"),
+    "sends": tuple(name for name in COLUMNS["sends"] if name != "source"),
+    "confirmation_requests": tuple(COLUMNS["confirmation_requests"]),
+}
 
 MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of these by metrics/prepare.py
     "account": "VARCHAR",
@@ -115,6 +174,9 @@ SORTED_BY = {
     "statuses": "message_id, phone, status_at, received_at",
     "incoming": "phone, received_at",
     "confirmations": "phone, received_at",
+    "call_events": "message_id, phone, received_at",
+    "sends": "message_id, phone, sent_at",
+    "confirmation_requests": "phone, requested_at",
     "rejected": "received_at",
     "messages": "message_id, phone, account",
 }
@@ -148,9 +210,8 @@ def typed(table: str, source: str, zones: Mapping[str, str]) -> str:
     zones : mapping of str to str
         Account to the zone of its text times.
     """
-    return {"statuses": _statuses, "incoming": _incoming, "confirmations": _confirmations, "rejected": _rejected}[
-        table
-    ](f"SELECT * REPLACE (make_timestamptz(received_at) AS received_at), {_zone(zones)} AS zone FROM {source}")
+    lines = f"SELECT * REPLACE (make_timestamptz(received_at) AS received_at), {_zone(zones)} AS zone FROM {source}"
+    return _TYPED[table](lines)
 
 
 def _statuses(lines: str) -> str:
@@ -235,6 +296,45 @@ def _confirmations(lines: str) -> str:
         FROM typed"""
 
 
+def _call_events(lines: str) -> str:
+    lost = {"phone": "phone IS DISTINCT FROM fields['phone']", "message_id": "message_id IS NULL"}
+    return f"""
+        WITH lines AS ({lines}), typed AS (
+            SELECT account, {_integer("message_id", "BIGINT", 0, 2**31 - 1)} AS message_id, {PHONE} AS phone,
+                fields['keys'] AS keys, received_at, signed_by, fields, extra
+            FROM lines
+        )
+        SELECT account, message_id, phone, keys, received_at, signed_by, 1::INTEGER AS copies,
+            {_with_rest(lost)} AS extra
+        FROM typed"""
+
+
+def _sends(lines: str) -> str:
+    typed = f"""
+        SELECT account, {_integer("message_id", "BIGINT", 1, 2**31 - 1)} AS message_id, {PHONE} AS phone,
+            {_microseconds("sent_at")} AS sent_at, fields['tag'] AS tag, fields['purpose'] AS purpose,
+            {_money("cost")} AS cost, {_integer("parts", "INTEGER", 1, 2**31 - 1)} AS parts,
+            fields['sender'] AS sender, fields['source'] AS source, received_at, fields
+        FROM ({lines})"""
+    return _whole(typed, required=("message_id", "phone", "sent_at"), optional=("cost", "parts"))
+
+
+def _confirmation_requests(lines: str) -> str:
+    typed = f"""
+        SELECT account, {PHONE} AS phone, {_microseconds("requested_at")} AS requested_at,
+            fields['number_to_call'] AS number_to_call, fields['purpose'] AS purpose,
+            fields['request_id'] AS request_id, received_at, fields
+        FROM ({lines})"""
+    return _whole(typed, required=("phone", "requested_at"))
+
+
+def _whole(typed: str, *, required: Sequence[str], optional: Sequence[str] = ()) -> str:
+    """Rows of which every value converted; `records` lets no other pass, so a line that gives none is unreadable."""
+    there = [f"{name} IS NOT NULL" for name in required]
+    there += [f"({name} IS NULL) = (fields['{name}'] IS NULL)" for name in optional]
+    return f"SELECT * EXCLUDE (fields) FROM ({typed}) WHERE {' AND '.join(there)}"
+
+
 def _rejected(lines: str) -> str:
     return f"""
         WITH lines AS ({lines})
@@ -261,6 +361,11 @@ def _unix(name: str) -> str:
     return f"TRY(make_timestamptz({seconds} * 1000000))"
 
 
+def _microseconds(name: str) -> str:
+    text = f"fields['{name}']"
+    return f"CASE WHEN regexp_full_match({text}, '[0-9]{{1,16}}') THEN make_timestamptz(TRY_CAST({text} AS BIGINT)) END"
+
+
 def _local(name: str) -> str:
     formats = ["%d.%m.%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
     return f"TRY(timezone(zone, try_strptime(fields['{name}'], {formats})))"
@@ -279,3 +384,14 @@ def _with_rest(lost: Mapping[str, str]) -> str:
     )
     rest = f"map_from_entries(list_filter([{entries}], lambda entry: entry.v IS NOT NULL))"
     return f"CASE WHEN {some} THEN map_concat(extra, {rest}) ELSE extra END"
+
+
+_TYPED: dict[str, Callable[[str], str]] = {
+    "statuses": _statuses,
+    "incoming": _incoming,
+    "confirmations": _confirmations,
+    "call_events": _call_events,
+    "sends": _sends,
+    "confirmation_requests": _confirmation_requests,
+    "rejected": _rejected,
+}

@@ -18,9 +18,7 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.schema import COLUMNS, MESSAGES
-
-HIDDEN = {"statuses": {"hlr": "BOOLEAN"}}  #: stored for the fold, not handed out
+from smsanalytics.store.schema import COLUMNS, HIDDEN, IDENTITY, MESSAGES
 
 
 def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -116,9 +114,37 @@ class Tables:
     connection: duckdb.DuckDBPyConnection
 
     def events(self, table: str, *, published: dict[str, int] | None = None) -> duckdb.DuckDBPyRelation:
-        """All events of a table, or those published up to a segment of each writer."""
+        """All events of a table as they came, or those published up to a segment of each writer."""
         columns = COLUMNS[table] | HIDDEN.get(table, {})
         return self._parquet(self.layout.live_files(table, published=published), columns)
+
+    def distinct(
+        self, table: str, *, as_of: datetime | None = None, published: dict[str, int] | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """
+        The events of a table, each once: of those with the same `schema.IDENTITY` the one received first.
+
+        Parameters
+        ----------
+        table : str
+            One of those in `schema.IDENTITY`.
+        as_of : datetime, optional
+            Nothing received later is in it.
+        published : dict of str to int, optional
+            Up to a segment of each writer.
+
+        Returns
+        -------
+        duckdb.DuckDBPyRelation
+            The columns of `events`; ``copies``, where there is one, is the sum of theirs.
+        """
+        events = self.events(table, published=published)
+        if as_of is not None:
+            events = events.filter(f"received_at <= {moment(as_of)}")
+        same = f"PARTITION BY {', '.join(IDENTITY[table])}"
+        copies = f"REPLACE ((sum(copies) OVER ({same}))::INTEGER AS copies)" if "copies" in events.columns else ""
+        told = events.select(f"* {copies}, row_number() OVER ({same} ORDER BY received_at) AS telling")
+        return told.filter("telling = 1").select("* EXCLUDE (telling)")
 
     def messages(
         self, live: Live, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import zlib
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -18,9 +19,12 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store.journal import Journal, entry, line
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.store.schema import EVENT_TABLES, TABLE_OF_KIND
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STAMP = int(NOON.timestamp()) * 10**6
+SEND = {"message_id": "1042", "phone": "79001230001", "sent_at": str(STAMP)}
+REQUEST = {"phone": "79001230001", "requested_at": str(STAMP)}
 
 
 def event(kind="status", extra=None, account="default", **fields):
@@ -153,10 +157,13 @@ def test_every_kind_has_its_table(layout):
             event("incoming", phone="79001230001", text="", to_number="79001230000", incoming_id="8", sent_at=noon),
             event("confirmation", phone="79001230001", called_at=noon),
             event("confirmation", phone="79001230001", called_at=str(int(noon) - 901)),
+            event("call", {"order": "A-17"}, message_id="1042", phone="+79001230001", keys="21#"),
+            event("send", **SEND, tag="login", purpose="code", cost="3.10", parts="2", sender="SHOP", source="api"),
+            event("confirmation_request", **REQUEST, number_to_call="79001230000", purpose="code", request_id="r-1"),
             event("rejected", reason="signature", remote="127.0.0.1", body="aWQ9MQ=="),
         ],
     )
-    assert done.rows == {"statuses": 1, "incoming": 1, "confirmations": 2, "rejected": 1}
+    assert done.rows == dict.fromkeys(EVENT_TABLES, 1) | {"confirmations": 2}
     incoming = one(layout, "incoming")
     assert (incoming["text"], incoming["incoming_id"], incoming["to_number"], incoming["sent_at"]) == (
         "",
@@ -166,6 +173,44 @@ def test_every_kind_has_its_table(layout):
     )
     assert sorted(row["stale"] for row in rows(layout, "confirmations")) == [False, True]
     assert (one(layout, "rejected")["reason"], one(layout, "rejected")["body"]) == ("signature", b"id=1")
+    assert one(layout, "call_events") == {
+        "date": NOON.date(), "account": "default", "message_id": 1042, "phone": "79001230001", "keys": "21#", "received_at": NOON,
+        "signed_by": "md5", "copies": 1, "extra": {"order": "A-17", "phone": "+79001230001"},
+    }  # fmt: skip
+    assert one(layout, "sends") == {
+        "date": NOON.date(), "account": "default", "message_id": 1042, "phone": "79001230001", "sent_at": NOON, "tag": "login", "purpose": "code",
+        "cost": Decimal("3.1000"), "parts": 2, "sender": "SHOP", "source": "api", "received_at": NOON,
+    }  # fmt: skip
+    assert one(layout, "confirmation_requests") == {
+        "date": NOON.date(), "account": "default", "phone": "79001230001", "requested_at": NOON, "number_to_call": "79001230000",
+        "purpose": "code", "request_id": "r-1", "received_at": NOON,
+    }  # fmt: skip
+
+
+def test_a_call_event_may_tell_of_keys_and_nothing_more(layout):
+    publish(layout, [event("call", keys="1"), event("call", keys="2", message_id="1e9")])
+    assert [(row["keys"], row["message_id"], row["phone"], row["extra"]) for row in rows(layout, "call_events")] == [
+        ("1", None, None, {}),
+        ("2", None, None, {"message_id": "1e9"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        pytest.param("send", {"message_id": "1e9"}, id="id"),
+        pytest.param("send", {"sent_at": "soon"}, id="time"),
+        pytest.param("send", {"cost": "3,10"}, id="cost"),
+        pytest.param("send", {"parts": "0"}, id="parts"),
+        pytest.param("confirmation_request", {"requested_at": "-1"}, id="time-of-a-request"),
+    ],
+)
+def test_a_record_of_which_a_value_does_not_convert_is_kept_whole_as_rejected(layout, kind, fields):
+    whole = SEND if kind == "send" else REQUEST
+    done = publish(layout, [event(kind, **whole | fields), event(kind, **whole)])
+    assert done.unreadable == 1
+    assert len(rows(layout, TABLE_OF_KIND[kind])) == 1
+    assert next(iter(fields.values())).encode() in one(layout, "rejected")["body"]
 
 
 def test_hlr_results_are_known_by_their_type_or_their_fields(layout):
@@ -251,6 +296,10 @@ POISON = [
     pytest.param(line(event(status_at="9223372036854775807"), STAMP), id="ts-overflow"),
     pytest.param(line(event(extra={"status": "1", "": ""}), STAMP), id="odd-extra-names"),
     pytest.param(line(event(sender="x" * 300_000), STAMP), id="long-text"),
+    pytest.param(line(event("send", **SEND | {"cost": "1e3"}), STAMP), id="send-cost"),
+    pytest.param(line(event("send", sent_at="9999999999999999"), STAMP), id="send-of-nothing"),
+    pytest.param(line(event("confirmation_request", phone="x"), STAMP), id="request-without-time"),
+    pytest.param(line(event("call"), STAMP), id="call-of-nothing"),
 ]
 
 
@@ -264,7 +313,7 @@ def test_one_poisonous_line_never_stops_a_flush_nor_its_neighbours(layout, poiso
         done = maintenance.run()
     stored = rows(layout, "statuses")
     assert {101, 102, 103} <= {row["message_id"] for row in stored}
-    assert len(stored) + len(rows(layout, "rejected")) == (3 if poison == b"\n" else 4)
+    assert sum(len(rows(layout, table)) for table in EVENT_TABLES) == (3 if poison == b"\n" else 4)
     assert done.unreadable == len(rows(layout, "rejected"))
     assert all(row["body"] == poison.rstrip(b"\n") for row in rows(layout, "rejected"))
     assert layout.segments("w0") == []
@@ -319,12 +368,13 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
     ]
 )
 FIELDS = ["message_id", "phone", "status", "err", "status_at", "status_time", "type", "parts", "cost", "sender", "mcc", "flag", "text",
-          "to_number", "incoming_id", "sent_at", "sent_time", "called_at", "reason", "remote", "body"]  # fmt: skip
+          "to_number", "incoming_id", "sent_at", "sent_time", "called_at", "keys", "requested_at", "number_to_call", "tag", "source",
+          "reason", "remote", "body"]  # fmt: skip
 events = st.builds(
     lambda kind, fields, extra: entry(
         account="default", kind=kind, signed_by="md5", key="k", fields=fields, extra=extra
     ),
-    st.sampled_from(["status", "incoming", "confirmation", "rejected"]),
+    st.sampled_from(sorted(TABLE_OF_KIND)),
     st.dictionaries(st.sampled_from(FIELDS), texts),
     st.dictionaries(texts, texts, max_size=4),
 )
@@ -350,7 +400,7 @@ def test_whatever_a_segment_holds_every_line_ends_up_in_some_table(lines):
         (layout.slot("w0") / "0000000001.2026-11-22.sealed").write_bytes(b"".join([*parts, neighbour]))
         with Maintenance(layout, {}) as maintenance:
             maintenance.run()
-        stored = [row for table in ("statuses", "incoming", "confirmations", "rejected") for row in rows(layout, table)]
+        stored = [row for table in EVENT_TABLES for row in rows(layout, table)]
         assert len(stored) == len([part for part in parts if part != b"\n"]) + 1
         assert any(row.get("message_id") == 424242 for row in stored)
         assert layout.segments("w0") == []

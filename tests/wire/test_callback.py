@@ -71,6 +71,11 @@ def test_the_hex_of_a_text_wins_over_an_echoed_parameter_of_that_name():
     assert callback.extra["raw_sender"] == "c4"
 
 
+def test_a_parameter_that_is_echoed_under_a_name_of_ours_is_not_taken_for_what_did_not_convert():
+    callback = read(status_body(1042, status_at="1", parts="x"), TERMS)[0]
+    assert callback.extra == {"status_at_": "1", "parts_": "x"}
+
+
 @pytest.mark.parametrize(
     "sent", ["Russian Federation", "Russian%20Federation", "Russian%2BFederation", "Russian%252520Federation"]
 )
