@@ -20,7 +20,8 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "charts": {"errors"},
     "api": {"store", "metrics", "charts", "errors"},
     "report": {"report", "api", "charts", "errors"},
-    "provider": {"provider", "wire", "codes", "errors"},
+    "provider": {"provider", "errors"},
+    "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
 HOME = {  # library: the rooms that may use it
@@ -36,7 +37,7 @@ HOME = {  # library: the rooms that may use it
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "typer": {"cli"},
-    "rich": {"cli", "demo", "provider"},
+    "rich": {"cli", "demo", "provider", "sample"},
     "orjson": {"store"},
     "zoneinfo": {"settings", "metrics", "api", "provider", "store"},
 }
@@ -86,6 +87,7 @@ def test_each_room_knows_only_what_is_on_its_left_and_each_library_stays_in_its_
         ("collector/endpoint.py", "from smsanalytics.store.tables import connect"),
         ("store/journal.py", "from smsanalytics.settings import Settings"),
         ("charts.py", "from smsanalytics import metrics"),
+        ("provider/world.py", "from smsanalytics.wire.signature import verify"),
     ],
 )
 def test_a_planted_import_is_found(monkeypatch, tmp_path, room, line):
