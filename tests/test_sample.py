@@ -62,7 +62,12 @@ def test_it_lies_in_the_cache_under_the_version_and_is_opened_quickly_from_then_
 
 def test_it_is_always_the_same_month(truth, world):
     assert len(truth) == 60_000
-    assert truth["outcome"].value_counts().to_dict() == {"delivered": 55047, "failed": 3957, "open": 883, "unknown": 113}
+    assert truth["outcome"].value_counts().to_dict() == {
+        "delivered": 55047,
+        "failed": 3957,
+        "open": 883,
+        "unknown": 113,
+    }
     assert [len(one) for one in (world.incoming, world.asked, world.calls, world.pressed)] == [2127, 5482, 4796, 216]
 
 
