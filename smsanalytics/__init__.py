@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from smsanalytics import metrics as metrics
     from smsanalytics.api import Store as Store
     from smsanalytics.api import open_store as open_store
+    from smsanalytics.sample import load_sample as load_sample
 
 __version__ = "0.1.0"
 
-_HOMES = {"open_store": "smsanalytics.api", "Store": "smsanalytics.api", "charts": "", "metrics": ""}
-__all__ = ["Store", "__version__", "charts", "metrics", "open_store"]
+_HOMES = {
+    "open_store": "smsanalytics.api",
+    "Store": "smsanalytics.api",
+    "load_sample": "smsanalytics.sample",
+    "charts": "",
+    "metrics": "",
+}
+__all__ = ["Store", "__version__", "charts", "load_sample", "metrics", "open_store"]
 
 
 def __getattr__(name: str) -> Any:

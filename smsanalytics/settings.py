@@ -49,7 +49,35 @@ def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
 
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+FieldName = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+OTHER_FIELDS = frozenset({"mes", "waitcall", "status", "md5", "sha1", "crc32"})  #: that say what a callback is
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+
+
+class CallEvents(BaseModel):
+    """
+    How the provider calls the fields of keys pressed in a voice menu, which it does not document.
+
+    Attributes
+    ----------
+    keys : str
+        Of the keys pressed.
+    phone, message_id : str, default "phone" and "id"
+        Of who was called, and of the message whose menu it is.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    keys: FieldName
+    phone: FieldName = "phone"
+    message_id: FieldName = "id"
+
+    @model_validator(mode="after")
+    def _of_its_own(self) -> Self:
+        names = {self.keys, self.phone, self.message_id}
+        if len(names) < 3 or names & OTHER_FIELDS:
+            raise ValueError(f"keys, phone and message_id are three fields, none of {', '.join(sorted(OTHER_FIELDS))}")
+        return self
 
 
 class Account(BaseModel):
@@ -71,6 +99,8 @@ class Account(BaseModel):
         Of times that come as text.
     inbound_numbers : list of str
         The account's receiving numbers in digits; an incoming SMS to any other is refused.
+    call_events : CallEvents, optional
+        How the fields of keys pressed in a voice menu are called; without it such callbacks are refused, and kept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -81,6 +111,7 @@ class Account(BaseModel):
     charset: Literal["windows-1251", "utf-8", "koi8-r"] | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
     inbound_numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{3,15}$")], ...] = ()
+    call_events: CallEvents | None = None
 
     @model_validator(mode="before")
     @classmethod

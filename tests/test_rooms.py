@@ -24,7 +24,8 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "formats": {"errors"},
     "answers": {"api", "formats", "metrics", "periods", "errors"},
     "report": {"report", "api", "charts", "errors"},
-    "provider": {"provider", "wire", "codes", "errors"},
+    "provider": {"provider", "errors"},
+    "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
 HOME = {  # library: the rooms that may use it
@@ -40,7 +41,7 @@ HOME = {  # library: the rooms that may use it
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "typer": {"cli"},
-    "rich": {"cli", "formats", "demo", "provider"},
+    "rich": {"cli", "formats", "demo", "provider", "sample"},
     "orjson": {"store"},
     "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "store"},
 }
@@ -90,6 +91,7 @@ def test_each_room_knows_only_what_is_on_its_left_and_each_library_stays_in_its_
         ("collector/endpoint.py", "from smsanalytics.store.tables import connect"),
         ("store/journal.py", "from smsanalytics.settings import Settings"),
         ("charts/rates.py", "from smsanalytics import metrics"),
+        ("provider/world.py", "from smsanalytics.wire.signature import verify"),
     ],
 )
 def test_a_planted_import_is_found(monkeypatch, tmp_path, room, line):

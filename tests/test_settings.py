@@ -83,6 +83,11 @@ def test_the_short_form_may_name_a_file(monkeypatch, tmp_path):
             "secret_file nowhere cannot be read",
             id="secret-file",
         ),
+        pytest.param(
+            '[accounts.shop]\ncall_events = { phone = "p" }', "call_events.keys: Field required", id="no-keys"
+        ),
+        pytest.param('[accounts.shop]\ncall_events = { keys = "id" }', "are three fields", id="keys-are-the-id"),
+        pytest.param('[accounts.shop]\ncall_events = { keys = "status" }', "none of crc32", id="keys-are-the-status"),
         pytest.param('colour = "red"', "colour: there is no such setting", id="unknown-setting"),
         pytest.param("port = 99999", "port: Input should be less than or equal to 65535", id="port"),
         pytest.param('accounts = "x"', "accounts", id="accounts-no-table"),
@@ -101,6 +106,14 @@ def test_what_is_wrong_is_named_and_no_value_shown(tmp_path, toml, words):
 def test_verification_is_switched_off_in_so_many_words(tmp_path):
     (tmp_path / "smsanalytics.toml").write_text("verify_signatures = false")
     assert secrets_of(load().for_serving()) == {}
+
+
+def test_the_fields_of_calls_are_named_by_the_account(monkeypatch, tmp_path):
+    (tmp_path / "smsanalytics.toml").write_text('[accounts.shop]\ncall_events = { keys = "digits" }\n')
+    monkeypatch.setenv("SMSANALYTICS_ACCOUNTS__DEFAULT__CALL_EVENTS__KEYS", "dtmf")
+    accounts = load().accounts
+    assert accounts["shop"].call_events.model_dump() == {"keys": "digits", "phone": "phone", "message_id": "id"}
+    assert accounts["default"].call_events.keys == "dtmf"
 
 
 def test_no_secret_is_shown(monkeypatch):

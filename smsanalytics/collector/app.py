@@ -19,6 +19,7 @@ from smsanalytics.collector.endpoint import PATH, CallbackEndpoint
 from smsanalytics.settings import Settings
 from smsanalytics.store.journal import Journal
 from smsanalytics.store.layout import Layout
+from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
 
 WRITER, REJECTED = "w0", "r0"
@@ -82,6 +83,7 @@ def terms_of(settings: Settings) -> Mapping[str, Terms]:
             algorithms=account.algorithms,
             charset=account.charset,
             inbound_numbers=frozenset(number.encode() for number in account.inbound_numbers),
+            call_events=CallFields(**account.call_events.model_dump()) if account.call_events else None,
         )
         for name, account in settings.accounts.items()
     }

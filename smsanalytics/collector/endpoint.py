@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from smsanalytics.collector.commit import GroupCommit
 from smsanalytics.errors import BadSignature, CallbackRefused, JournalError
 from smsanalytics.settings import DEFAULT_ACCOUNT
-from smsanalytics.store.journal import entry
+from smsanalytics.store.journal import entry, in_batch
 from smsanalytics.wire import callback
 from smsanalytics.wire.callback import Terms
 
@@ -98,17 +98,19 @@ class CallbackEndpoint:
             return NOT_AUTHENTIC if isinstance(refusal, BadSignature) else UNREADABLE
         try:
             await self._events.append(
-                [
-                    entry(
-                        account=account,
-                        kind=one.kind,
-                        signed_by=one.signed_by,
-                        key=one.key,
-                        fields=one.fields,
-                        extra=one.extra,
-                    )
-                    for one in callbacks
-                ]
+                in_batch(
+                    [
+                        entry(
+                            account=account,
+                            kind=one.kind,
+                            signed_by=one.signed_by,
+                            key=one.key,
+                            fields=one.fields,
+                            extra=one.extra,
+                        )
+                        for one in callbacks
+                    ]
+                )
             )
         except JournalError as error:
             log.error("answered 503: %s", error)

@@ -2,7 +2,7 @@
 The journal: an event is durable here before its callback is answered.
 
 A slot directory belongs to one process at a time. One line is one event, one segment one file of lines; a batch of
-lines shares one write and one fdatasync.
+lines shares one write and one fdatasync. What was asked for together counts together or not at all: see `in_batch`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "l
                         "sshfs", "s3fs", "rclone", "davfs2", "gcsfuse", "glusterfs"}  # fmt: skip
 _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_LENGTH = len(_CHECKSUM % 0)
+_PLACE = re.compile(rb',"batch":\[([0-9]+),([0-9]+)\],"crc":"[0-9a-f]{8}"\}\n$')
 
 
 def entry(
@@ -42,6 +44,22 @@ def entry(
     """
     event = {"account": account, "kind": kind, "signed_by": signed_by, "key": key, "fields": fields, "extra": extra}
     return orjson.dumps(event)[1:-1]
+
+
+def in_batch(events: Sequence[bytes]) -> list[bytes]:
+    """
+    Mark encoded events that are written together as one batch: after a crash all of them count, or none.
+
+    Examples
+    --------
+    >>> in_batch([b'"extra":{}', b'"extra":{}'])
+    [b'"extra":{},"batch":[1,2]', b'"extra":{},"batch":[2,2]']
+    >>> in_batch([b'"extra":{}'])
+    [b'"extra":{}']
+    """
+    if len(events) == 1:
+        return list(events)
+    return [b'%s,"batch":[%d,%d]' % (event, number, len(events)) for number, event in enumerate(events, start=1)]
 
 
 def line(event: bytes, received_at: int) -> bytes:
@@ -232,8 +250,9 @@ def recover(directory: Path) -> None:
     """
     Seal the segments that a writer left behind. The caller holds the lock of the slot.
 
-    A tail without newline is cut: it was never acknowledged. Any other line that is not whole is put into
-    ``quarantine/``, and the lines after it are kept, for an unsynced tail can have holes anywhere.
+    A tail without newline is cut, with the lines of the batch it belongs to: they were never acknowledged. Any other
+    line that is not whole is put into ``quarantine/``, with the rest of its batch, and the lines after it are kept, for
+    an unsynced tail can have holes anywhere.
     """
     for path in sorted(directory.glob("*.open")):
         segment = SegmentFile.parse(path.name)
@@ -241,8 +260,8 @@ def recover(directory: Path) -> None:
             continue
         content = path.read_bytes()
         lines = [text + b"\n" for text in content.split(b"\n")[:-1]]
-        whole = [text for text in lines if is_whole(text)]
-        if bad := [text for text in lines if not is_whole(text)]:
+        whole, bad = _sorted_out(lines)
+        if bad:
             make_directory(directory / "quarantine")
             replace(directory / "quarantine" / f"{segment.seq:010}.lines", b"".join(bad))
         if not whole:
@@ -253,6 +272,28 @@ def recover(directory: Path) -> None:
             sync_file(path)
             path.rename(directory / SegmentFile(segment.seq, segment.date, "sealed").name)
         sync_directory(directory)
+
+
+def _sorted_out(lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The lines that count, and those to look at; the first lines of a batch that ends with the file are neither."""
+    whole: list[bytes] = []
+    bad: list[bytes] = []
+    begun: list[bytes] = []  # the lines so far of a batch
+    for text in lines:
+        sound = is_whole(text)
+        place = _PLACE.search(text) if sound else None
+        number, size = (int(place[1]), int(place[2])) if place else (1, 1)
+        if number != len(begun) + 1:
+            bad += begun
+            begun = []
+        if not sound or number != len(begun) + 1:
+            bad.append(text)
+        elif number < size:
+            begun.append(text)
+        else:
+            whole += [*begun, text]
+            begun = []
+    return whole, bad
 
 
 def file_system(path: Path) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from smsanalytics.errors import BadSignature, MisshapenCallback
 from smsanalytics.wire.body import Fields, parse
+from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.kind import SIGNED, Kind, check_shape, kind_of
 from smsanalytics.wire.names import rename
 from smsanalytics.wire.signature import CHARSETS, CONTROL, verify
@@ -29,12 +31,15 @@ class Terms:
         ``windows-1251``, ``utf-8`` or ``koi8-r``; None to believe an echoed ``charset``, else windows-1251.
     inbound_numbers : frozenset of bytes
         The account's receiving numbers in digits.
+    call_events : CallFields or None
+        How the fields of keys pressed in a voice menu are called; None to refuse such callbacks.
     """
 
     secrets: Mapping[str, bytes] = field(repr=False)
     algorithms: tuple[str, ...] = ()
     charset: str | None = None
     inbound_numbers: frozenset[bytes] = frozenset()
+    call_events: CallFields | None = None
 
     def masked(self, body: bytes) -> bytes:
         """
@@ -106,19 +111,51 @@ def read(body: bytes, terms: Terms) -> list[Callback]:
     {'message_id': '1042', 'phone': '79001234567', 'status': '1', 'status_at': '1700000000'}
     """
     found = parse(body, CHARSETS[terms.charset or DEFAULT_CHARSET])
-    return [_read_event(fields, found.charset or _codec(fields, terms), terms) for fields in found.events]
+    callbacks: list[Callback] = []
+    for fields in found.events:
+        callbacks += _read_event(fields, found.charset or _codec(fields, terms), terms)
+    return callbacks
 
 
-def _read_event(fields: Fields, charset: str, terms: Terms) -> Callback:
-    kind = kind_of(fields)
-    check_shape(kind, fields, inbound_numbers=terms.inbound_numbers)
-    signed_by, key = "none", ""
-    if terms.secrets:
-        signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
+def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
+    """What a set of fields tells of: a signed status that also has keys pressed in a voice menu tells of two things."""
+    call = terms.call_events
+    kind = kind_of(fields, keys=call.keys if call else None)
+    if kind is Kind.CALL and call is not None:
+        call.check(fields)
+        signed_by, key = _claimed(fields, charset, terms)
+    else:
+        check_shape(kind, fields, inbound_numbers=terms.inbound_numbers)
+        signed_by, key = "none", ""
+        if terms.secrets:
+            signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
     for name, value in fields.items():
         if name not in {*CONTROL, *SIGNED[kind]} and any(secret in value for secret in terms.secrets.values()):
             fields[name] = terms.masked(value)  # somebody put it into a parameter of their own
-    known, extra = rename(kind, fields, charset=charset, drop=CONTROL)
+    told = [kind, Kind.CALL] if kind is Kind.STATUS and call is not None and _tells_of(call, fields) else [kind]
+    return [_named(one, signed_by, key, fields, charset, call) for one in told]
+
+
+def _claimed(fields: Fields, charset: str, terms: Terms) -> tuple[str, str]:
+    """By what a call is signed, should it be as a status is, with what did not come as empty: nobody documents it."""
+    signed: Fields = dict.fromkeys(SIGNED[Kind.STATUS], b"") | fields
+    try:
+        return verify(Kind.STATUS, signed, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
+    except BadSignature:
+        return "none", ""
+
+
+def _tells_of(call: CallFields, fields: Fields) -> bool:
+    try:
+        call.check(fields)
+    except MisshapenCallback:
+        return False
+    return True
+
+
+def _named(kind: Kind, signed_by: str, key: str, fields: Fields, charset: str, call: CallFields | None) -> Callback:
+    names = call.ours if kind is Kind.CALL and call is not None else None
+    known, extra = rename(kind, fields, charset=charset, drop=CONTROL, names=names)
     return Callback(kind, signed_by, key, known, extra)
 
 

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     STATUS = "status"  #: a delivery receipt, HLR and ping results included
     INCOMING = "incoming"  #: a text from a subscriber; the text may be empty
     CONFIRMATION = "confirmation"  #: a subscriber called the number shown to them
+    CALL = "call"  #: keys pressed in a voice menu; told only where the account says how the field is called
 
 
 SIGNED: dict[Kind, tuple[str, ...]] = {
@@ -22,6 +23,7 @@ SIGNED: dict[Kind, tuple[str, ...]] = {
     Kind.STATUS: ("id", "phone", "status"),
     Kind.INCOMING: ("phone", "mes", "to"),
     Kind.CONFIRMATION: ("phone", "ts"),
+    Kind.CALL: (),  # not documented; see call.py
 }
 
 _ADDRESS = rb"[^\x00-\x20:@\x7f]{1,64}@[^\x00-\x20:@\x7f]{1,255}"
@@ -32,13 +34,16 @@ SHAPES = {
     "ts": re.compile(rb"[0-9]{9,10}"),
     "to": re.compile(rb"\+?[0-9]{3,15}"),
     "mes": re.compile(rb".*", re.DOTALL),
+    "keys": re.compile(rb"[0-9*#]{1,32}"),  # of a voice menu, under whatever name they come
 }
 LARGEST_ID = 2**31 - 1
 
 
-def kind_of(fields: Container[str]) -> Kind:
+def kind_of(fields: Container[str], *, keys: str | None = None) -> Kind:
     """
     Tell the kinds apart by presence, in the provider's order: ``mes``, then ``waitcall``, else a status.
+
+    What is none of them, and has the field that holds the keys pressed in a voice menu, is a call.
 
     Presence, not truth: an empty text arrives as ``mes=""``.
 
@@ -46,6 +51,8 @@ def kind_of(fields: Container[str]) -> Kind:
     ----------
     fields : container of str
         The names that came.
+    keys : str, optional
+        How the account says that field is called; without it no call is told.
 
     Returns
     -------
@@ -65,7 +72,9 @@ def kind_of(fields: Container[str]) -> Kind:
         if "status" in fields:
             raise MisshapenCallback("fields mes and status came together; a callback is one or the other")
         return Kind.INCOMING
-    return Kind.CONFIRMATION if "waitcall" in fields else Kind.STATUS
+    if "waitcall" in fields:
+        return Kind.CONFIRMATION
+    return Kind.CALL if keys is not None and keys in fields and "status" not in fields else Kind.STATUS
 
 
 def check_shape(kind: Kind, fields: Mapping[str, bytes], *, inbound_numbers: Collection[bytes] = ()) -> None:

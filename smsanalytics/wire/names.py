@@ -40,6 +40,11 @@ NAMES: dict[Kind, dict[str, tuple[str, ...]]] = {
         "phone": ("phone",),
         "called_at": ("ts",),
     },
+    Kind.CALL: {  # the account says how they are called
+        "message_id": (),
+        "phone": (),
+        "keys": (),
+    },
 }
 HLR_NAMES = frozenset({"cn", "net", "rcn", "rnet"})  #: of countries and networks; in some receipts encoded once more
 _ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}|\+")
@@ -48,7 +53,12 @@ _CONTROL_OF_KIND = {"waitcall"}  # says which kind it is, and nothing more
 
 
 def rename(
-    kind: Kind, fields: Mapping[str, bytes], *, charset: str, drop: Iterable[str] = ()
+    kind: Kind,
+    fields: Mapping[str, bytes],
+    *,
+    charset: str,
+    drop: Iterable[str] = (),
+    names: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """
     Give fields our names and decode them.
@@ -63,6 +73,8 @@ def rename(
         Of the values. Bytes that are no text in it become U+FFFD; their hex goes to ``raw_<name>`` in `extra`.
     drop : iterable of str
         Names to leave out.
+    names : mapping of str to str, optional
+        The provider's to ours, in place of that table.
 
     Returns
     -------
@@ -76,7 +88,7 @@ def rename(
     >>> rename(Kind.STATUS, {"cnt": b"2", "sender": b"\\xc4\\xee\\xec", "imsi": b"25001"}, charset="cp1251")
     ({'parts': '2', 'sender': 'Дом'}, {'imsi': '25001'})
     """
-    ours_of = _OURS[kind]
+    ours_of = _OURS[kind] if names is None else names
     unwanted = {*drop, *_CONTROL_OF_KIND}
     known: dict[str, str] = {}
     extra: dict[str, str] = {}

@@ -9,7 +9,7 @@ import pytest
 
 from smsanalytics.errors import JournalError, StoreBusy
 from smsanalytics.store import journal
-from smsanalytics.store.journal import Journal, entry, is_whole, line
+from smsanalytics.store.journal import Journal, entry, in_batch, is_whole, line
 from smsanalytics.store.layout import Layout
 
 NOON = 1_795_348_800 * 10**9  # 2026-11-22 12:00 UTC
@@ -216,6 +216,62 @@ def test_a_left_over_segment_with_nothing_whole_is_dropped(layout):
     (slot / "0000000001.2026-11-22.open").write_bytes(b'{"v":1')
     Journal(layout, "w0").close()
     assert segments(layout) == []
+
+
+def batch(*message_ids):
+    return [line(text, NOON // 1000) for text in in_batch([event(message_id) for message_id in message_ids])]
+
+
+def left_over(layout, content):
+    """What a crash that left this content comes to: the sealed lines, and those in quarantine."""
+    slot = layout.slot("w0")
+    slot.mkdir(parents=True)
+    (slot / "0000000001.2026-11-22.open").write_bytes(content)
+    Journal(layout, "w0").close()
+    kept = b"".join((slot / segment.name).read_bytes() for segment in layout.segments("w0"))
+    aside = slot / "quarantine" / "0000000001.lines"
+    return kept, aside.read_bytes() if aside.exists() else b""
+
+
+@pytest.mark.parametrize("cut", range(0, 3 * 180, 60))
+def test_wherever_a_write_is_cut_short_a_batch_is_there_whole_or_not_at_all(layout, cut):
+    writer = Journal(layout, "w0", now=lambda: NOON)
+    writer.write([event(1)])
+    writer.write(in_batch([event(2), event(3), event(4)]))
+    [path] = layout.slot("w0").glob("*.open")
+    content, alone = path.read_bytes(), line(event(1), NOON // 1000)
+    assert content == alone + b"".join(batch(2, 3, 4))
+    assert len(content) > len(alone) + cut
+    writer.close()
+    assert left_over(Layout(layout.data / "crashed"), content[: len(alone) + cut]) == (alone, b"")
+    assert left_over(Layout(layout.data / "whole"), content) == (content, b"")
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept", "aside"),
+    [
+        pytest.param(batch(1, 2), batch(1, 2), [], id="whole"),
+        pytest.param([*batch(1, 2), *batch(3, 4)], [*batch(1, 2), *batch(3, 4)], [], id="two"),
+        pytest.param(batch(1, 2)[:1], [], [], id="begun"),
+        pytest.param([*batch(1, 2)[:1], line(event(3), 1)], [line(event(3), 1)], batch(1, 2)[:1], id="begun-and-left"),
+        pytest.param([*batch(1, 2)[:1], *batch(3, 4)], batch(3, 4), batch(1, 2)[:1], id="begun-twice"),
+        pytest.param([*batch(1, 2)[1:], *batch(3, 4)], batch(3, 4), batch(1, 2)[1:], id="end-of-one"),
+        pytest.param([batch(1, 2, 3)[0], b"\0\n", batch(4, 5, 6)[1], batch(4, 5, 6)[2]], [],
+                     [batch(1, 2, 3)[0], b"\0\n", batch(4, 5, 6)[1], batch(4, 5, 6)[2]], id="a-hole-does-not-join-two"),
+        pytest.param([*batch(1, 2, 3)[:2], b"\0\n", line(event(7), 1)], [line(event(7), 1)], [*batch(1, 2, 3)[:2], b"\0\n"], id="hole-at-the-end"),
+        pytest.param([batch(1, 2, 3)[0], batch(1, 2, 3)[2]], [], [batch(1, 2, 3)[0], batch(1, 2, 3)[2]], id="middle-missing"),
+    ],
+)  # fmt: skip
+def test_only_whole_batches_count_and_nothing_else_is_lost(layout, lines, kept, aside):
+    found, quarantined = left_over(layout, b"".join(lines))
+    assert found == b"".join(kept)
+    assert sorted(quarantined.splitlines()) == sorted(text.rstrip(b"\n") for text in aside)
+
+
+def test_an_event_cannot_pass_for_a_part_of_a_batch(layout):
+    extra = {"x": '","batch":[1,9]', ',"batch":[1,9],"crc":"00000000"}\n': "y"}
+    text = line(entry(account="a", kind="status", signed_by="", key="", fields={}, extra=extra), NOON // 1000)
+    assert left_over(layout, text) == (text, b"")
 
 
 def test_a_slot_has_one_writer_also_among_processes(layout):
