@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import smsanalytics as sms
+from smsanalytics.metrics.population import DENOMINATORS
 from smsanalytics.store.journal import Journal
 from smsanalytics.wire import body, callback, kind, names, signature
 
@@ -35,7 +36,9 @@ def test_everything_public_has_a_docstring(path):
 
 @pytest.mark.parametrize(
     "what",
-    [sms.open_store, sms.load_sample, sms.Store.delivery_rate, sms.Store.messages, sms.metrics.delivery_rate, sms.metrics.prepare, sms.charts.delivery_rate,
+    [sms.open_store, sms.load_sample, sms.Store.messages, sms.Store.append_sends, sms.Store.append_confirmation_requests, sms.Store.confirmation_attempts,
+     *(getattr(room, name) for name in DENOMINATORS for room in (sms.Store, sms.metrics, sms.charts)),
+     sms.metrics.prepare, sms.metrics.with_calendar, sms.metrics.attempts,
      body.parse, kind.kind_of, kind.check_shape, signature.verify, names.rename, callback.read],
     ids=lambda what: what.__qualname__,
 )  # fmt: skip

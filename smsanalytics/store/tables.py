@@ -42,6 +42,7 @@ def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) 
         settings["threads"] = threads
     connection = duckdb.connect(config=settings)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # it would be drawn into the figures
     return connection
 
 
