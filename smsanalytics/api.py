@@ -161,6 +161,7 @@ class Store(Questions):
 
         Examples
         --------
+        >>> import pandas as pd
         >>> sends = pd.DataFrame({"message_id": [1042], "phone": ["79001230001"], "tag": ["login"]})
         >>> sends["sent_at"] = "2026-11-21T09:59:58+03:00"
         >>> open_store(own_store).append_sends(sends)
@@ -195,6 +196,7 @@ class Store(Questions):
 
         Examples
         --------
+        >>> import pandas as pd
         >>> asked = pd.DataFrame({"phone": ["79001230001"], "requested_at": [pd.Timestamp("2026-11-21T07:00Z")]})
         >>> open_store(own_store).append_confirmation_requests(asked)
         1

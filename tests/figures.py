@@ -123,7 +123,7 @@ def failure_mix(by, **values):
 
 def cost(by, **values):
     by = ["account", *(name for name in by if name != "account")]
-    counts = {"submitted": 1000, "parts": 1400, "n_parts_unknown": 0, "parts_per_message": 1.4}
+    counts = {"submitted": 1000, "n_parts": 1400, "n_parts_unknown": 0, "parts_per_message": 1.4}
     money = {"cost": 3100.0, "n_cost_unknown": 2, "n_delivered": 950, "cost_per_delivered": 3.25}
     return frame(by, [counts | money], **values)
 

@@ -39,6 +39,7 @@ def cost(costs: Any, *, lang: str = "en") -> alt.LayerChart:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> costs = pd.DataFrame({
     ...     "account": ["shop"], "submitted": [4], "parts_per_message": [1.5], "cost": [12.4], "n_cost_unknown": [0],
     ...     "n_delivered": [3], "cost_per_delivered": [4.13],

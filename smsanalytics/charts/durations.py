@@ -88,6 +88,13 @@ def callback_lag(lags: Any, *, lang: str = "en") -> alt.LayerChart | alt.VConcat
     ------
     MissingColumns, UnknownName
         As `latency`.
+
+    Examples
+    --------
+    >>> quantiles = {"p50": [0], "p90": [2], "p99": [30]}
+    >>> lags = pd.DataFrame({"account": ["shop"], "n_timed": [9], "n_untimed": [0], "n_negative": [1], **quantiles})
+    >>> callback_lag(lags).to_dict()["title"]["text"]
+    'Lag of callbacks behind their events by account'
     """
     words = Words(lang)
     groups = read(lags, words, "n_timed", ["n_untimed", "n_negative", *QUANTILES])

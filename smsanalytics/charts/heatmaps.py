@@ -190,12 +190,11 @@ def _weekdays(words: Words) -> alt.Axis:
 
 def _borders(cells: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """Lines between the last days of a month and the first of the next."""
-    months = dict(zip(cells["day"], cells["day"].dt.month, strict=True))
     left, above = [], []
     for day, at, row in zip(cells["day"], cells["_x"], cells["_y"], strict=True):
-        if months.get(day - pd.Timedelta(days=7), day.month) != day.month:
+        if at and (day - pd.Timedelta(days=7)).month != day.month:
             left.append({"_x": at, "_y": row, "_y2": row + 1})
-        if row and months.get(day - pd.Timedelta(days=1), day.month) != day.month:
+        if row and day.day == 1 and day > cells["day"].iloc[0]:
             above.append({"_x": at, "_x2": at + 1, "_y": row})
     upright = alt.Chart(theme.data(pd.DataFrame(left))).mark_rule(color=theme.INK, strokeWidth=1.5)
     level = alt.Chart(theme.data(pd.DataFrame(above))).mark_rule(color=theme.INK, strokeWidth=1.5)

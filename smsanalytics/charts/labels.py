@@ -90,7 +90,6 @@ LABELS: dict[str, tuple[str, str]] = {
     "p50": ("p50: half within", "p50: половина за"),
     "p90": ("p90: 90 % within", "p90: 90 % за"),
     "p99": ("p99: 99 % within", "p99: 99 % за"),
-    "quantile": ("quantile", "квантиль"),
     "within": ("within {time}", "за {time}"),
     "under": ("< 1 s", "< 1 с"),
     "unlisted": ("unlisted code", "код не описан"),

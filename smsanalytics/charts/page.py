@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import vl_convert
@@ -52,5 +53,10 @@ def to_html(chart: Any) -> str:
     >>> "\\\\u003c/script\\\\u003e" in charts.to_html(charts.inbound_volume(volumes))
     True
     """
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return PAGE % (bundle, json.dumps(chart.to_dict()).translate(ESCAPES))
+    return PAGE % (_scripts(), json.dumps(chart.to_dict()).translate(ESCAPES))
+
+
+@cache
+def _scripts() -> str:
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle

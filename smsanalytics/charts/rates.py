@@ -80,6 +80,16 @@ def reply_rate(rates: Any, *, lang: str = "en") -> alt.LayerChart:
     ------
     MissingColumns, UnknownName
         As `delivery_rate`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rates = pd.DataFrame({
+    ...     "operator": ["MTS"], "recipients": [100], "repliers": [3], "matured": True,
+    ...     "reply_rate": [0.03], "reply_rate_low": [0.01], "reply_rate_high": [0.08],
+    ... })
+    >>> reply_rate(rates).to_dict()["title"]["text"]
+    'Share of recipients who replied by operator'
     """
     return _drawn(REPLY, rates, Words(lang))
 
@@ -105,6 +115,17 @@ def confirmation_success(rates: Any, *, lang: str = "en") -> alt.LayerChart:
     ------
     MissingColumns, UnknownName
         As `delivery_rate`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rates = pd.DataFrame({
+    ...     "purpose": ["login"], "requests": [0], "confirmed": [0], "expired": [0], "open": [0], "matured": True,
+    ...     "confirmation_success": [None], "confirmation_success_low": [None], "confirmation_success_high": [None],
+    ...     "calls": [12],
+    ... })
+    >>> confirmation_success(rates).to_dict()["title"]["text"]
+    'Confirmation calls by purpose: requests are not known'
     """
     words = Words(lang)
     groups = _read(CONFIRMATION, rates, words, "calls")
@@ -133,6 +154,17 @@ def reachability(rates: Any, *, lang: str = "en") -> alt.LayerChart:
     ------
     MissingColumns, UnknownName
         As `delivery_rate`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rates = pd.DataFrame({
+    ...     "country": ["Russia"], "checked": [100], "reachable": [78], "unreachable": [20], "pending": [2],
+    ...     "unknown": [0],
+    ...     "reachability": [0.78], "reachability_low": [0.69], "reachability_high": [0.85],
+    ... })
+    >>> reachability(rates).to_dict()["title"]["text"]
+    'Share of checked numbers that are reachable by country'
     """
     return _drawn(REACHABILITY, rates, Words(lang))
 

@@ -28,9 +28,9 @@ SERIES, ROWS = len(PALETTE), 40  #: more groups are not drawn, and a line below 
 Picture = TypeVar("Picture", bound=alt.LayerChart | alt.VConcatChart)
 
 
-def data(frame: pd.DataFrame) -> alt.Data:
-    """Return a frame as values in the chart itself, however many rows it has."""
-    return alt.Data(**alt.to_values(frame))  # type: ignore[no-untyped-call]
+def data(frame: pd.DataFrame) -> alt.InlineData:
+    """Return a frame as values in the chart itself, however many rows it has; layers that share it hold it once."""
+    return alt.InlineData(values=alt.to_values(frame)["values"])
 
 
 def notes(groups: Groups, words: Words, *lines: str) -> list[str]:

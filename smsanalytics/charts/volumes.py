@@ -37,6 +37,7 @@ def inbound_volume(volumes: Any, *, lang: str = "en") -> alt.LayerChart:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> volumes = pd.DataFrame({"to_number": ["79001230000"], "incoming": [2], "senders": [1]})
     >>> inbound_volume(volumes).to_dict()["title"]["text"]
     'Incoming messages by receiving number'

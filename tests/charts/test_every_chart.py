@@ -21,12 +21,11 @@ GROUPINGS = [
     ["month", "sender"],
     ["day", "hour"],
     ["weekday", "hour"],
-    ["weekday", "parts"],
-    ["mcc", "mnc", "country", "type"],
+    ["weekday", "mcc", "mnc", "country", "type", "parts"],
     ["account", "to_number", "purpose", "tag", "status", "err"],
 ]
-LANGUAGE = dict(zip((f"{name} {by}" for name in figures.METRICS for by in GROUPINGS), cycle(["en", "ru", "ru"])))
-OWN = {"cost": ("parts",), "failure_mix": ("status", "err")}  # columns that these metrics have themselves
+LANGUAGE = dict(zip((f"{name} {by}" for name in figures.METRICS for by in GROUPINGS), cycle(["en", "ru"])))
+OWN = {"failure_mix": ("status", "err")}  # columns that these metrics have themselves
 TITLES = {  # what the title claims, and what 100 % or the number is
     "delivery_rate": ("Delivery rate by operator", "2 000 messages submitted = 100 %",
                       "Доля доставленных по операторам", "2 000 отправленных сообщений = 100 %"),

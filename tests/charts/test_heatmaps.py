@@ -6,7 +6,7 @@ import vl_convert
 from smsanalytics import charts
 from smsanalytics.errors import MissingColumns, UnknownName
 
-DAYS = [pd.Timestamp("2026-10-26") + pd.Timedelta(days=n) for n in range(30) if n != 3]
+DAYS = [pd.Timestamp("2026-10-28") + pd.Timedelta(days=n) for n in range(30) if n != 3]
 
 
 def cells(chart):
@@ -37,14 +37,14 @@ def test_the_calendar_draws_what_a_frame_is_about(metric, title):
 
 def test_weeks_stand_side_by_side_from_monday():
     found = cells(charts.calendar(figures.delivery_rate(["day"], day=DAYS)))
-    assert [(found[day]["_x"], found[day]["_y"]) for day in ("2026-10-26", "2026-11-01", "2026-11-02")] == [
-        (0, 0), (0, 6), (1, 0),
+    assert [(found[day]["_x"], found[day]["_y"]) for day in ("2026-10-28", "2026-11-01", "2026-11-02")] == [
+        (0, 2), (0, 6), (1, 0),
     ]  # fmt: skip
 
 
 def test_a_day_without_a_figure_is_grey_and_it_says_so():
     chart = charts.calendar(figures.delivery_rate(["day"], day=DAYS))
-    assert cells(chart)["2026-10-29"]["_value"] is None
+    assert cells(chart)["2026-10-31"]["_value"] is None
     assert "grey: nothing counted on that day" in chart.to_dict()["title"]["subtitle"]
 
 

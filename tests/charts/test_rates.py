@@ -1,3 +1,4 @@
+import altair as alt
 import figures
 import pandas as pd
 import pytest
@@ -117,3 +118,9 @@ def test_frames_of_other_engines_are_drawn(example_store):
 def test_another_frame_is_refused():
     with pytest.raises(MissingColumns, match="delivery_rate_low"):
         charts.delivery_rate(pd.DataFrame({"day": [], "submitted": []}))
+
+
+def test_layers_that_share_their_data_hold_it_once(monkeypatch):
+    monkeypatch.setattr(alt.data_transformers, "consolidate_datasets", True)
+    chart = charts.delivery_rate(figures.delivery_rate(["day", "operator"])).to_dict()
+    assert sorted(map(len, chart["datasets"].values())) == [0, 4]
