@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,7 +60,15 @@ def example_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layout.data
 
 
+@pytest.fixture
+def own_store(example_store: Path, tmp_path: Path) -> Path:
+    """A copy of it, which may be written."""
+    return shutil.copytree(example_store, tmp_path / "own" / "data")
+
+
 @pytest.fixture(autouse=True)
 def _example_store_in_doctests(request: pytest.FixtureRequest) -> None:
     if request.node.__class__.__name__ == "DoctestItem":
-        request.getfixturevalue("doctest_namespace")["example_store"] = request.getfixturevalue("example_store")
+        names = request.getfixturevalue("doctest_namespace")
+        names["example_store"] = request.getfixturevalue("example_store")
+        names["own_store"] = request.getfixturevalue("own_store")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
@@ -14,6 +15,7 @@ from smsanalytics import metrics
 from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.population import Types, with_attrs
 from smsanalytics.metrics.prepare import HORIZON
+from smsanalytics.store import records, sheet
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 from smsanalytics.store.tables import Live, Tables, connect
@@ -136,6 +138,75 @@ class Store:
         """Every request to confirm a number by a call that was told of, once."""
         return self._distinct("confirmation_requests")
 
+    def append_sends(self, frame: Any) -> int:
+        """
+        Tell the store of messages that were handed to the provider: what then gets no status is missing, not absent.
+
+        All rows are durable as one batch when this returns; telling of a row again changes nothing. The maintenance
+        that runs beside a collector publishes them within seconds; without one `smsanalytics maintain` does.
+
+        Parameters
+        ----------
+        frame : frame of any engine that narwhals reads
+            ``message_id`` : as the provider returned it. [1..2147483647]
+            ``phone`` : digits, with or without ``+``, or an address.
+            ``sent_at`` : a time with its zone, an ISO 8601 text of one, or Unix seconds.
+            Optional: ``tag``, ``purpose``, ``sender`` (texts), ``cost``, ``parts`` and ``account``.
+
+        Returns
+        -------
+        int
+            The number of rows.
+
+        Raises
+        ------
+        MalformedRecord
+            At the first row that is not as it must be; nothing is stored then.
+        StoreError
+            If they could not be made durable.
+
+        Examples
+        --------
+        >>> sends = pd.DataFrame({"message_id": [1042], "phone": ["79001230001"], "tag": ["login"]})
+        >>> sends["sent_at"] = "2026-11-21T09:59:58+03:00"
+        >>> open_store(own_store).append_sends(sends)
+        1
+        """
+        return self._append("send", frame)
+
+    def append_confirmation_requests(self, frame: Any) -> int:
+        """
+        Tell the store that subscribers were asked to confirm their number by a call.
+
+        As `append_sends` does.
+
+        Parameters
+        ----------
+        frame : frame of any engine that narwhals reads
+            ``phone`` : of who is to call: digits, with or without ``+``.
+            ``requested_at`` : a time with its zone, an ISO 8601 text of one, or Unix seconds.
+            Optional: ``number_to_call``, ``purpose``, ``request_id`` (texts) and ``account``.
+
+        Returns
+        -------
+        int
+            The number of rows.
+
+        Raises
+        ------
+        MalformedRecord
+            At the first row that is not as it must be; nothing is stored then.
+        StoreError
+            If they could not be made durable.
+
+        Examples
+        --------
+        >>> asked = pd.DataFrame({"phone": ["79001230001"], "requested_at": [pd.Timestamp("2026-11-21T07:00Z")]})
+        >>> open_store(own_store).append_confirmation_requests(asked)
+        1
+        """
+        return self._append("confirmation_request", frame)
+
     def rejected(self) -> duckdb.DuckDBPyRelation:
         """Every callback that was refused, with the reason and its body; secrets are masked."""
         return self._events("rejected")
@@ -224,6 +295,9 @@ class Store:
         if rates.empty:
             facts |= {"denominator": metrics.delivery.DENOMINATOR, "excluded_n": messages.shape[0]}
         return with_attrs(rates, facts)
+
+    def _append(self, kind: str, frame: Any) -> int:
+        return records.append(self._tables.layout, records.encode(kind, sheet.of_frame(frame)))
 
     def _events(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.events(table).select(", ".join(COLUMNS[table]))

@@ -7,19 +7,30 @@ import os
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from smsanalytics.errors import SmsAnalyticsError, StoreError
-from smsanalytics.settings import load
+from smsanalytics.errors import SmsAnalyticsError, StoreBusy, StoreError, UnknownName
+from smsanalytics.settings import DEFAULT_ACCOUNT, load
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
 Data = Annotated[Path | None, typer.Option(help="The store.  [default: data]", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="Settings file.  [default: smsanalytics.toml]", show_default=False)]
 Seed = Annotated[int, typer.Option(help="The same seed makes the same traffic, counted back from now.")]
+
+
+class Told(StrEnum):
+    """What may be imported."""
+
+    SENDS = "sends"
+    CONFIRMATION_REQUESTS = "confirmation-requests"
+
+
+KINDS = {Told.SENDS: "send", Told.CONFIRMATION_REQUESTS: "confirmation_request"}  # of the journal
 
 
 @app.callback()
@@ -36,6 +47,13 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port; 0 picks a free one.  [default: 8025]", show_default=False)
     ] = None,
+    admin: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT for your own systems, or off.  [default: 127.0.0.1, the port after --port]",
+            show_default=False,
+        ),
+    ] = None,
     flush_seconds: Annotated[
         float | None,
         typer.Option(help="How long an event waits before it is Parquet.  [default: 60]", show_default=False),
@@ -44,7 +62,7 @@ def serve(
     config: Config = None,
 ) -> None:
     """Collect callbacks until SIGTERM; an answer of 200 means that the event is on the disk."""
-    settings = load(config, data=data, host=host, port=port, flush_seconds=flush_seconds)
+    settings = load(config, data=data, host=host, port=port, admin=admin, flush_seconds=flush_seconds)
     from smsanalytics.collector.server import serve as run
 
     maintain = [sys.executable, "-m", "smsanalytics", "maintain", "--follow", "--until-eof"]
@@ -83,7 +101,9 @@ def maintain(
 
 @app.command()
 def files(
-    table: Annotated[str, typer.Argument(help="statuses, incoming, confirmations, rejected or messages")],
+    table: Annotated[
+        str, typer.Argument(help="statuses, incoming, confirmations, call_events, sends, rejected, messages …")
+    ],
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -93,6 +113,41 @@ def files(
 
     for path in open_store(settings.data).files(table):
         typer.echo(path)
+
+
+@app.command("import")
+def import_(
+    what: Annotated[Told, typer.Argument(help="What the file tells of.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or JSON lines, by its suffix.", show_default=False)],
+    column: Annotated[
+        list[str] | None, typer.Option(help="OURS=THEIRS: a column that the file calls otherwise; repeatable.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="Of rows that name none.")] = DEFAULT_ACCOUNT,
+    tz: Annotated[
+        str | None, typer.Option(help="Zone of times that name none; without it they are refused.", show_default=False)
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Tell the store of messages sent, or of numbers asked to confirm by a call: a whole file, or nothing of it."""
+    settings = load(config, data=data)
+    from smsanalytics.store import records, sheet
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.maintenance import Maintenance
+
+    rows = sheet.renamed(sheet.of_file(file), _pairs(column or []))
+    if tz:
+        rows = sheet.in_zone(rows, sheet.zone(tz))
+    layout = Layout(settings.data)
+    events = records.encode(KINDS[what], rows, account=account, source="import")
+    records.append(layout, events, allow_network=settings.allow_network_journal)
+    typer.echo(f"stored {len(events)} {what.value} in {settings.data}")
+    try:
+        with Maintenance(layout, settings.zones) as maintenance:
+            maintenance.run()
+        typer.echo("published")
+    except StoreBusy:
+        typer.echo("the maintenance that is running publishes them in a moment")
 
 
 @app.command()
@@ -149,6 +204,13 @@ def main() -> None:
     except OSError as error:
         typer.echo(f"smsanalytics: {error.filename or 'the system'}: {error.strerror}", err=True)
         raise SystemExit(2) from None
+
+
+def _pairs(columns: list[str]) -> dict[str, str]:
+    pairs = [column.partition("=") for column in columns]
+    if any(not (ours and theirs) for ours, _, theirs in pairs) or len({ours for ours, _, _ in pairs}) < len(pairs):
+        raise UnknownName("--column is OURS=THEIRS, each of ours once; an example is --column phone=msisdn")
+    return {ours: theirs for ours, _, theirs in pairs}
 
 
 def _set_at_eof(stop: threading.Event) -> None:

@@ -29,6 +29,7 @@ from smsanalytics.store.flush import flush
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.store.records import encode
 from smsanalytics.store.tables import connect
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms, read
@@ -168,7 +169,10 @@ def _callbacks(month: World, part: int) -> Iterator[Timed]:
             told = read(body, TERMS)
         except CallbackRefused as refusal:
             fields = {"reason": refusal.reason, "remote": "", "body": base64.b64encode(body).decode("ascii")}
-            yield received_at, [_entry("rejected", fields)]
+            yield (
+                received_at,
+                [entry(account=ACCOUNT, kind="rejected", signed_by="none", key="", fields=fields, extra={})],
+            )
         else:
             yield (
                 received_at,
@@ -193,11 +197,7 @@ def _reported(kind: str, records: list[Record], when: str, part: int) -> Iterato
     for record in records:
         at = int(datetime.fromisoformat(str(record[when])).timestamp()) * SECOND
         if _is_in(part, at):
-            yield at, [_entry(kind, {name: str(value) for name, value in record.items()} | {when: str(at)})]
-
-
-def _entry(kind: str, fields: dict[str, str]) -> bytes:
-    return entry(account=ACCOUNT, kind=kind, signed_by="none", key="", fields=fields, extra={})
+            yield at, encode(kind, [record], account=ACCOUNT, source="http")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,27 @@ from smsanalytics.errors import SettingsError
 
 DEFAULT_FILE = Path("smsanalytics.toml")
 DEFAULT_ACCOUNT = "default"
+LAST_PORT = 65535
 ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+TOKEN = re.compile(r"[\x21-\x7e]{20,}")
 
 
 def _secret(value: SecretStr) -> SecretStr:
     if not ALPHABET.fullmatch(value.get_secret_value()):
         raise ValueError("a secret is made of letters, digits, minus and underscore, and is not empty")
+    return value
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value != "off" and not (host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= LAST_PORT):
+        raise ValueError("an address is HOST:PORT, such as 127.0.0.1:8026, or off")
+    return value
+
+
+def _token(value: SecretStr) -> SecretStr:
+    if not TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError("an admin token is 20 or more characters of ASCII, without spaces")
     return value
 
 
@@ -39,6 +54,13 @@ def _table(values: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{name} is a table")
     return found
+
+
+def _content(values: dict[str, Any], name: str) -> str:
+    try:
+        return Path(values[name]).read_text("utf-8").strip()
+    except OSError:
+        raise ValueError(f"{name} {values[name]} cannot be read") from None
 
 
 def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -117,10 +139,7 @@ class Account(BaseModel):
     @classmethod
     def _read_secret_file(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("secret_file"):
-            try:
-                secret = Path(values["secret_file"]).read_text("utf-8").strip()
-            except OSError:
-                raise ValueError(f"secret_file {values['secret_file']} cannot be read") from None
+            secret = _content(values, "secret_file")
             return values | {"secrets": _table(values, "secrets") | {"file": secret}}
         return values
 
@@ -135,6 +154,13 @@ class Settings(BaseSettings):
         The store.
     host, port : str and int, default 127.0.0.1:8025
         The listener for the provider; put TLS in front of it.
+    admin : str, optional
+        ``HOST:PORT`` of the listener for your own systems, or ``off``. By default 127.0.0.1 and the port after `port`;
+        port 0 picks a free one.
+    admin_token : SecretStr, optional
+        What they must send; without it what they may tell of is refused. 20 or more characters.
+    admin_token_file : Path, optional
+        File that holds it.
     flush_seconds : float, default 60
         How long an event waits in the journal before it is published as Parquet. [s]
     max_body_bytes : int, default 262144
@@ -161,7 +187,10 @@ class Settings(BaseSettings):
 
     data: Path = Path("data")
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8025
+    port: Annotated[int, Field(ge=0, le=LAST_PORT)] = 8025
+    admin: Annotated[str, AfterValidator(_address)] | None = None
+    admin_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
+    admin_token_file: Path | None = None
     flush_seconds: Annotated[float, Field(gt=0)] = 60.0
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 2**10
     max_waiting: Annotated[int, Field(ge=1)] = 10_000
@@ -170,6 +199,15 @@ class Settings(BaseSettings):
     secret: SecretStr | None = None
     secret_file: Path | None = None
     accounts: dict[AccountName, Account] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_admin_token_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if not values.get("admin_token_file"):
+            return values
+        if values.get("admin_token"):
+            raise ValueError("admin_token and admin_token_file are both set; keep one of them")
+        return values | {"admin_token": _content(values, "admin_token_file")}
 
     @model_validator(mode="before")
     @classmethod
@@ -191,6 +229,16 @@ class Settings(BaseSettings):
     def zones(self) -> dict[str, str]:
         """Account to the zone of its text times."""
         return {name: account.zone for name, account in self.accounts.items()}
+
+    @property
+    def admin_address(self) -> tuple[str, int] | None:
+        """Host and port of the admin listener; None if there is to be none."""
+        if self.admin == "off":
+            return None
+        if self.admin is None:
+            return "127.0.0.1", self.port and (self.port + 1 if self.port < LAST_PORT else self.port - 1)
+        host, _, port = self.admin.rpartition(":")
+        return host.strip("[]"), int(port)
 
     def for_serving(self) -> Self:
         """

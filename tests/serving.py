@@ -35,11 +35,13 @@ class Collector:
             start_new_session=True,  # a process group of its own, which can be killed whole
         )
         deadline = time.monotonic() + START_SECONDS
-        while not (found := re.search(r"listening on (\S+)", self.log.read_text()[start:])):
+        while not (found := re.search(r"listening on (\S+)\n", self.log.read_text()[start:])):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the collector did not start:\n{self.log.read_text()[start:]}")
             time.sleep(0.02)
         self.url = found[1]
+        admin = re.search(r"admin on (\S+)", self.log.read_text()[start:])
+        self.admin = admin[1] if admin else ""
 
     @property
     def base(self) -> str:

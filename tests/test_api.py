@@ -1,11 +1,16 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import smsanalytics as sms
-from smsanalytics.errors import StoreError, UnknownName
+from smsanalytics.errors import MalformedRecord, StoreError, UnknownName
 from smsanalytics.metrics.prepare import CALENDAR, HANDED_OUT
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 
 
@@ -117,6 +122,45 @@ def test_a_wrong_word_gets_a_sentence(store, call, words):
 def test_relations_become_frames_of_any_engine(store):
     assert store.messages().to_arrow_table().num_rows == store.messages().pl().height == len(store.messages().df()) == 2
     assert store.statuses().fetchall()[0][5].tzinfo is not None
+
+
+SENDS = {"message_id": [1042, 1043], "phone": [79001230001, 79001230002], "sent_at": ["2026-11-21T09:59:58+03:00"] * 2}
+
+
+@pytest.mark.parametrize("engine", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "arrow"])
+def test_what_is_appended_is_there_after_the_next_maintenance_once(own_store, engine):
+    store = sms.open_store(own_store)
+    assert store.append_sends(engine(SENDS)) == 2
+    assert store.append_sends(engine(SENDS)) == 2  # told again
+    asked = {"phone": ["+79001230001"], "requested_at": [datetime(2026, 11, 21, 7, tzinfo=UTC)], "purpose": ["login"]}
+    assert store.append_confirmation_requests(engine(asked)) == 1
+    assert store.sends().shape[0] == 0
+    with Maintenance(Layout(own_store), {}) as maintenance:
+        maintenance.run()
+    sent = datetime(2026, 11, 21, 6, 59, 58, tzinfo=UTC)
+    rows = store.sends().select("account, message_id, phone, sent_at, source").order("message_id").fetchall()
+    assert rows == [("default", 1042, "79001230001", sent, "api"), ("default", 1043, "79001230002", sent, "api")]
+    [request] = store.confirmation_requests().fetchall()
+    assert request == ("default", "79001230001", datetime(2026, 11, 21, 7, tzinfo=UTC), None, "login", None)
+
+
+def test_one_bad_row_stores_none(own_store):
+    store = sms.open_store(own_store)
+    with pytest.raises(
+        MalformedRecord, match=r"^row 2: field phone: needed a number of 7 to 15 digits, or an address$"
+    ):
+        store.append_sends(pd.DataFrame(SENDS | {"phone": ["79001230001", "none"]}))
+    with pytest.raises(MalformedRecord, match=r"^row 1: field sent_at: needed a time .*; it is not given$"):
+        store.append_sends(pd.DataFrame({"message_id": [1], "phone": ["79001230001"]}))
+    assert store.append_sends(pd.DataFrame(SENDS).head(0)) == 0
+    assert not (own_store / "journal" / "i0").exists()
+
+
+def test_two_that_append_at_once_wait_for_each_other(own_store):
+    with ThreadPoolExecutor() as pool:
+        stored = list(pool.map(lambda _: sms.open_store(own_store).append_sends(pd.DataFrame(SENDS)), range(4)))
+    assert stored == [2] * 4
+    assert len(Layout(own_store).segments("i0")) == 4
 
 
 def test_the_package_shows_its_names_and_no_others():

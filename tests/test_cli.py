@@ -1,10 +1,14 @@
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from serving import serving
 from signing import SECRET, status_body
+
+from smsanalytics import open_store
 
 
 def run(*words, cwd, **environment):
@@ -17,7 +21,9 @@ def run(*words, cwd, **environment):
     )
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["maintain"], ["files"], ["simulate"], ["demo"]], ids=str)
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["maintain"], ["files"], ["simulate"], ["demo"], ["import"]], ids=str
+)
 def test_every_command_has_help(command, tmp_path):
     done = run(*command, "--help", cwd=tmp_path)
     assert done.returncode == 0
@@ -35,6 +41,10 @@ def test_files_lists_each_file_of_a_table(example_store, tmp_path):
     [
         (("maintain", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
         (("files", "statuses", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
+        (("import", "sends", "nowhere.csv"), "smsanalytics: nowhere.csv: No such file or directory\n"),
+        (("import", "sends", "sends.xlsx"), "smsanalytics: unknown kind of file '.xlsx'; there are .csv, .jsonl, .ndjson, .parquet\n"),
+        (("import", "sends", "nowhere.csv", "--column", "phone"), "smsanalytics: --column is OURS=THEIRS, each of ours once; an example is --column phone=msisdn\n"),
+        (("import", "sends", "nowhere.csv", "--tz", "Moscow"), "smsanalytics: there is no time zone 'Moscow'; an example is 'Europe/Moscow'\n"),
         (("files", "status", "--data", "."), "smsanalytics: there is no store at .; `smsanalytics serve --data .` makes one\n"),
     ],
 )  # fmt: skip
@@ -51,6 +61,58 @@ def test_maintenance_runs_once_on_a_store(tmp_path):
             if done.returncode == 2:
                 break
     assert done.stderr.startswith("smsanalytics: maintenance of this store is in use by another process")
+
+
+CSV = "msisdn;id;sent_at;tag\n+79001230001;1042;2026-11-21 09:59:58;login\n79001230002;1043;2026-11-21T06:59:58Z;\n"
+MAPPING = ("--column", "phone=msisdn", "--column", "message_id=id")
+
+
+def test_a_file_is_imported_and_published(tmp_path):
+    (tmp_path / "sends.csv").write_text(CSV)
+    (tmp_path / "asked.jsonl").write_text('{"phone": "79001230001", "requested_at": 1795338000}\n')
+    data = ("--data", "data", "--account", "shop")
+    done = run("import", "sends", "sends.csv", *MAPPING, "--tz", "Europe/Moscow", *data, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "stored 2 sends in data\npublished\n")
+    done = run("import", "confirmation-requests", "asked.jsonl", *data, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "stored 1 confirmation-requests in data\npublished\n")
+    store = open_store(tmp_path / "data")
+    sent = datetime(2026, 11, 21, 6, 59, 58, tzinfo=UTC)
+    rows = store.sends().select("account, message_id, phone, sent_at, tag, source").order("message_id").fetchall()
+    assert rows == [
+        ("shop", 1042, "79001230001", sent, "login", "import"),
+        ("shop", 1043, "79001230002", sent, None, "import"),
+    ]
+    assert store.confirmation_requests().shape[0] == 1
+    store.sends().write_parquet(str(tmp_path / "told.parquet"))
+    done = run("import", "sends", "told.parquet", "--data", "data", cwd=tmp_path)
+    assert done.stderr.startswith(
+        "smsanalytics: row 1: there is no field 'source'; there are account, message_id, phone"
+    )
+    store.sends().select("* EXCLUDE (source)").write_parquet(str(tmp_path / "told.parquet"))
+    assert run("import", "sends", "told.parquet", "--data", "data", cwd=tmp_path).returncode == 0
+    assert open_store(tmp_path / "data").sends().shape[0] == 2  # what was told again is one
+
+
+def test_a_file_with_one_bad_row_is_not_imported(tmp_path):
+    (tmp_path / "sends.csv").write_text(CSV)
+    done = run("import", "sends", "sends.csv", *MAPPING, "--data", "data", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("smsanalytics: row 1: field sent_at: needed a time with its zone")
+    assert not (tmp_path / "data").exists()
+
+
+def test_beside_a_collector_its_maintenance_publishes_what_was_imported(tmp_path):
+    (tmp_path / "sends.csv").write_text(CSV)
+    with serving(tmp_path / "data", "--flush-seconds", "60"):
+        deadline = time.monotonic() + 20
+        while (
+            done := run("import", "sends", "sends.csv", *MAPPING, "--tz", "UTC", "--data", "data", cwd=tmp_path)
+        ).stdout.endswith("published\n"):
+            assert time.monotonic() < deadline  # its maintenance is still starting
+        assert done.stdout == "stored 2 sends in data\nthe maintenance that is running publishes them in a moment\n"
+        while open_store(tmp_path / "data").sends().shape[0] < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def test_simulate_sends_a_world_and_writes_its_truth(tmp_path):

@@ -35,7 +35,7 @@ def test_everything_public_has_a_docstring(path):
 
 @pytest.mark.parametrize(
     "what",
-    [sms.open_store, sms.load_sample, sms.Store.delivery_rate, sms.Store.messages, sms.metrics.delivery_rate, sms.metrics.prepare, sms.charts.delivery_rate,
+    [sms.open_store, sms.load_sample, sms.Store.delivery_rate, sms.Store.messages, sms.Store.append_sends, sms.Store.append_confirmation_requests, sms.metrics.delivery_rate, sms.metrics.prepare, sms.charts.delivery_rate,
      body.parse, kind.kind_of, kind.check_shape, signature.verify, names.rename, callback.read],
     ids=lambda what: what.__qualname__,
 )  # fmt: skip

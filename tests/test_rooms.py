@@ -14,7 +14,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "codes": set(),
     "settings": {"errors"},
     "wire": {"wire", "errors", "codes"},
-    "collector": {"collector", "wire", "store.journal", "store.layout", "settings", "errors"},
+    "collector": {"collector", "wire", "store.journal", "store.records", "store.layout", "settings", "errors"},
     "store": {"store", "errors", "codes"},
     "metrics": {"metrics", "errors", "codes"},
     "charts": {"errors"},

@@ -88,6 +88,13 @@ def test_the_short_form_may_name_a_file(monkeypatch, tmp_path):
         ),
         pytest.param('[accounts.shop]\ncall_events = { keys = "id" }', "are three fields", id="keys-are-the-id"),
         pytest.param('[accounts.shop]\ncall_events = { keys = "status" }', "none of crc32", id="keys-are-the-status"),
+        pytest.param('admin_token = "hush hush hush hush hush"', "20 or more characters", id="token-with-blanks"),
+        pytest.param('admin_token = "hush-hush"', "20 or more characters", id="token-too-short"),
+        pytest.param('admin_token_file = "nowhere"', "admin_token_file nowhere cannot be read", id="token-file"),
+        pytest.param(
+            'admin_token = "hush-hush-hush-hush-hush"\nadmin_token_file = "x"', "keep one of them", id="two-tokens"
+        ),
+        pytest.param('admin = "localhost"', "admin: an address is HOST:PORT", id="admin"),
         pytest.param('colour = "red"', "colour: there is no such setting", id="unknown-setting"),
         pytest.param("port = 99999", "port: Input should be less than or equal to 65535", id="port"),
         pytest.param('accounts = "x"', "accounts", id="accounts-no-table"),
@@ -116,8 +123,31 @@ def test_the_fields_of_calls_are_named_by_the_account(monkeypatch, tmp_path):
     assert accounts["default"].call_events.keys == "dtmf"
 
 
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, ("127.0.0.1", 8026)),
+        ({"port": 80}, ("127.0.0.1", 81)),
+        ({"port": 0}, ("127.0.0.1", 0)),
+        ({"port": 65535}, ("127.0.0.1", 65534)),
+        ({"admin": "0.0.0.0:9000"}, ("0.0.0.0", 9000)),
+        ({"admin": "[::1]:9000"}, ("::1", 9000)),
+        ({"admin": "off"}, None),
+    ],
+)
+def test_the_admin_listener_is_on_this_machine_and_next_to_the_public_one_unless_told(given, address):
+    assert load(**given).admin_address == address
+
+
+def test_the_admin_token_may_come_from_a_file(tmp_path):
+    (tmp_path / "token").write_text("hush-hush-hush-hush-hush\n")
+    (tmp_path / "smsanalytics.toml").write_text('admin_token_file = "token"')
+    assert load().admin_token.get_secret_value() == "hush-hush-hush-hush-hush"
+
+
 def test_no_secret_is_shown(monkeypatch):
     monkeypatch.setenv("SMSANALYTICS_SECRET", "hush-hush")
+    monkeypatch.setenv("SMSANALYTICS_ADMIN_TOKEN", "hush-hush-hush-hush-hush")
     settings = load()
     assert "hush" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from smsanalytics.collector.child import Child
 from smsanalytics.collector.commit import GroupCommit
 from smsanalytics.collector.endpoint import PATH, CallbackEndpoint
+from smsanalytics.collector.intake import KINDS, Intake
 from smsanalytics.settings import Settings
 from smsanalytics.store.journal import Journal
 from smsanalytics.store.layout import Layout
@@ -36,7 +37,12 @@ def open_journals(settings: Settings) -> tuple[Journal, Journal]:
 
 
 def create_app(
-    settings: Settings, events_journal: Journal, rejected_journal: Journal, *, maintain: Sequence[str] | None = None
+    settings: Settings,
+    events_journal: Journal,
+    rejected_journal: Journal,
+    *,
+    admin_port: int | None = None,
+    maintain: Sequence[str] | None = None,
 ) -> ASGIApp:
     """
     Make the collector's application, with nothing global.
@@ -47,12 +53,16 @@ def create_app(
         Fit for serving.
     events_journal, rejected_journal : Journal
         As `open_journals` gives them; closed when the application stops.
+    admin_port : int, optional
+        Requests that come in at this port get the admin pages, and no others do.
     maintain : sequence of str, optional
         Command of the maintenance process to start and keep running beside the collector.
     """
     events = GroupCommit(events_journal, max_waiting=settings.max_waiting)
     rejected = GroupCommit(rejected_journal, max_waiting=settings.max_waiting)
     endpoint = CallbackEndpoint(terms_of(settings), events, rejected, max_body_bytes=settings.max_body_bytes)
+    token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
+    intake = Intake(frozenset(settings.accounts), token, events)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -67,7 +77,11 @@ def create_app(
     pages = Starlette(routes=[Route("/healthz", healthz)], lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _is_callback(scope["path"]):
+        if scope["type"] != "http":
+            await pages(scope, receive, send)
+        elif scope["server"][1] == admin_port:
+            await (intake if scope["path"] in KINDS else pages)(scope, receive, send)
+        elif _is_callback(scope["path"]):
             await endpoint(scope, receive, send)
         else:
             await pages(scope, receive, send)

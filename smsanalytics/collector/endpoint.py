@@ -6,11 +6,11 @@ import asyncio
 import base64
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
 from smsanalytics.collector.commit import GroupCommit
+from smsanalytics.collector.exchange import NOT_STORED, Answer, TooLarge, read_body
 from smsanalytics.errors import BadSignature, CallbackRefused, JournalError
 from smsanalytics.settings import DEFAULT_ACCOUNT
 from smsanalytics.store.journal import entry, in_batch
@@ -21,33 +21,12 @@ PATH = "/callback"
 log = logging.getLogger("smsanalytics.collector")
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a caller gets; never a word of what it sent."""
-
-    status: int
-    text: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    async def send(self, send: Send) -> None:
-        """Send it, whole."""
-        body = self.text.encode()
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(body)),
-            *self.headers,
-        ]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
 STORED = Answer(200, "OK")
 UNREADABLE = Answer(400, "not a callback: a field is missing, repeated, or not of the shape the provider sends\n")
 NOT_AUTHENTIC = Answer(403, "not authentic: check that the secret in the handler address is the configured one\n")
 NO_ACCOUNT = Answer(404, "no such account: check the path of the handler address\n")
 NOT_POST = Answer(405, "callbacks are sent by POST\n", ((b"allow", b"POST"),))
 TOO_LARGE = Answer(413, "too large for a callback\n", ((b"connection", b"close"),))
-NOT_STORED = Answer(503, "could not be stored; send it again\n", ((b"retry-after", b"30"),))
 
 
 class CallbackEndpoint:
@@ -81,8 +60,8 @@ class CallbackEndpoint:
         if terms is None:
             return await NO_ACCOUNT.send(send)
         try:
-            body = await self._read(scope, receive)
-        except _TooLarge:
+            body = await read_body(scope, receive, self._max_body_bytes)
+        except TooLarge:
             return await TOO_LARGE.send(send)
         except asyncio.CancelledError:  # the collector stops, and the body was still on its way
             return await NOT_STORED.send(send)
@@ -117,24 +96,6 @@ class CallbackEndpoint:
             return NOT_STORED
         return STORED
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        for name, value in scope["headers"]:
-            if name == b"content-length" and (len(value) > 12 or int(value) > self._max_body_bytes):
-                raise _TooLarge
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self._max_body_bytes:
-                raise _TooLarge
-            parts.append(part)
-            if not message.get("more_body", False):
-                return b"".join(parts)
-
     async def _reject(self, account: str, terms: Terms, body: bytes, scope: Scope, reason: str) -> None:
         body = terms.masked(body)
         fields = {
@@ -148,7 +109,3 @@ class CallbackEndpoint:
             )
         except JournalError as error:
             log.warning("a refused callback was not kept: %s", error)
-
-
-class _TooLarge(Exception):
-    pass

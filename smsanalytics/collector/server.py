@@ -51,8 +51,14 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
         If the store cannot be written, or another collector writes it.
     """
     settings = settings.for_serving()
-    listening = _listen(settings.host, settings.port)
-    app = create_app(settings, *open_journals(settings), maintain=maintain)
+    sockets = [_listen(settings.host, settings.port, "--host or --port")]
+    if settings.admin_address is not None:
+        sockets.append(_listen(*settings.admin_address, "--admin"))
+    addresses = [one.getsockname()[:2] for one in sockets]
+    ports = [port for _, port in addresses]
+    if len(set(ports)) < len(ports):  # it tells the two apart
+        raise SettingsError(f"admin needs a port of its own, not {ports[0]}; choose another --admin")
+    app = create_app(settings, *open_journals(settings), admin_port=ports[1] if ports[1:] else None, maintain=maintain)
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -71,19 +77,18 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
         for label, secret in account.secrets.items():
             if len(secret.get_secret_value()) < SECRET_LENGTH:
                 log.warning("secret %s of account %s is shorter than %d and may be guessed", label, name, SECRET_LENGTH)
-    host, port = listening.getsockname()[:2]
-    log.info("listening on http://%s:%d/callback", host, port)
-    server.run(sockets=[listening])
+    for address in addresses[1:]:
+        log.info("admin on http://%s:%d", *address)
+    log.info("listening on http://%s:%d/callback", *addresses[0])
+    server.run(sockets=sockets)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # all is done: a second signal has nothing left to stop
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, options: str) -> socket.socket:
     """Open the socket first: while left-over segments are sealed, callers wait instead of being refused."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        raise SettingsError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port"
-        ) from None
+        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}; choose another {options}") from None

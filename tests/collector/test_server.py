@@ -86,13 +86,20 @@ def test_a_length_of_five_thousand_digits_is_too_large(collector):
 
 
 def test_a_stop_with_a_half_sent_body_open_ends_with_0_within_its_bound(tmp_path):
-    with serving(tmp_path / "data", "--no-maintain") as running:
-        address = urlsplit(running.url)
-        with socket.create_connection((address.hostname, address.port), timeout=30) as link:
+    token = "an-admin-token-of-more-than-20"
+    with serving(tmp_path / "data", "--no-maintain", SMSANALYTICS_ADMIN_TOKEN=token) as running:
+        public, admin = (urlsplit(url) for url in (running.url, running.admin))
+        with (
+            socket.create_connection((public.hostname, public.port), timeout=30) as link,
+            socket.create_connection((admin.hostname, admin.port), timeout=30) as other,
+        ):
             link.sendall(b"POST /callback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nid=1")
+            head = f"POST /sends HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 99\r\n\r\n"
+            other.sendall(head.encode() + b"{")
             assert running.post(status_body(1)) == 200
             assert running.stop() == 0
             assert link.recv(100).startswith(b"HTTP/1.1 503")
+            assert other.recv(100).startswith(b"HTTP/1.1 503")
         assert "Traceback" not in running.log.read_text()
 
 
