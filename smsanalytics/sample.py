@@ -78,7 +78,7 @@ def load_sample(path: str | Path | None = None) -> Store:
     Raises
     ------
     StoreError
-        If `path` holds something else.
+        If `path` holds something else, or cannot be written.
 
     Examples
     --------
@@ -103,26 +103,37 @@ def _cache() -> Path:
 
 
 def _is_whole(target: Path) -> bool:
+    """Whether it is there; raises StoreError if something else is."""
     mark = target / MARK
-    return mark.is_file() and mark.read_text("utf-8") == NAME
+    if mark.is_file() and mark.read_text("utf-8") == NAME:
+        return True
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise StoreError(f"{target} holds something else than {NAME}; name a new or empty directory")
+    return False
 
 
 def _make(target: Path) -> None:
-    """Make it beside its place and put it there as a whole: of two processes that do so, one comes too late."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    """Make it beside its place and put it there as a whole."""
     try:
-        with Console(stderr=True, quiet=not sys.stderr.isatty()).status("making the sample month, once"):
-            _fill(unfinished)
-        (unfinished / MARK).write_text(NAME, "utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        try:
+            with Console(stderr=True, quiet=not sys.stderr.isatty()).status("making the sample month, once"):
+                _fill(unfinished)
+            (unfinished / MARK).write_text(NAME, "utf-8")
+            _put(unfinished, target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"cannot make {target}: {error.strerror}; name another place: load_sample(path)") from None
+
+
+def _put(unfinished: Path, target: Path) -> None:
+    try:
         unfinished.rename(target)
     except OSError:
-        if not target.exists():
+        if not _is_whole(target):  # of two processes that made it, this one came second
             raise
-        if not _is_whole(target):
-            raise StoreError(f"{target} holds something else than {NAME}; name a new or empty directory") from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _fill(data: Path) -> None:
