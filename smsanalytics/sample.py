@@ -29,6 +29,7 @@ from smsanalytics.store.flush import flush
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.store.records import encode
 from smsanalytics.store.tables import connect
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms, read
@@ -77,7 +78,7 @@ def load_sample(path: str | Path | None = None) -> Store:
     Raises
     ------
     StoreError
-        If `path` holds something else.
+        If `path` holds something else, or cannot be written.
 
     Examples
     --------
@@ -102,26 +103,37 @@ def _cache() -> Path:
 
 
 def _is_whole(target: Path) -> bool:
+    """Whether it is there; raises StoreError if something else is."""
     mark = target / MARK
-    return mark.is_file() and mark.read_text("utf-8") == NAME
+    if mark.is_file() and mark.read_text("utf-8") == NAME:
+        return True
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise StoreError(f"{target} holds something else than {NAME}; name a new or empty directory")
+    return False
 
 
 def _make(target: Path) -> None:
-    """Make it beside its place and put it there as a whole: of two processes that do so, one comes too late."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    """Make it beside its place and put it there as a whole."""
     try:
-        with Console(stderr=True, quiet=not sys.stderr.isatty()).status("making the sample month, once"):
-            _fill(unfinished)
-        (unfinished / MARK).write_text(NAME, "utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        try:
+            with Console(stderr=True, quiet=not sys.stderr.isatty()).status("making the sample month, once"):
+                _fill(unfinished)
+            (unfinished / MARK).write_text(NAME, "utf-8")
+            _put(unfinished, target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"cannot make {target}: {error.strerror}; name another place: load_sample(path)") from None
+
+
+def _put(unfinished: Path, target: Path) -> None:
+    try:
         unfinished.rename(target)
     except OSError:
-        if not target.exists():
+        if not _is_whole(target):  # of two processes that made it, this one came second
             raise
-        if not _is_whole(target):
-            raise StoreError(f"{target} holds something else than {NAME}; name a new or empty directory") from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _fill(data: Path) -> None:
@@ -168,7 +180,10 @@ def _callbacks(month: World, part: int) -> Iterator[Timed]:
             told = read(body, TERMS)
         except CallbackRefused as refusal:
             fields = {"reason": refusal.reason, "remote": "", "body": base64.b64encode(body).decode("ascii")}
-            yield received_at, [_entry("rejected", fields)]
+            yield (
+                received_at,
+                [entry(account=ACCOUNT, kind="rejected", signed_by="none", key="", fields=fields, extra={})],
+            )
         else:
             yield (
                 received_at,
@@ -193,11 +208,7 @@ def _reported(kind: str, records: list[Record], when: str, part: int) -> Iterato
     for record in records:
         at = int(datetime.fromisoformat(str(record[when])).timestamp()) * SECOND
         if _is_in(part, at):
-            yield at, [_entry(kind, {name: str(value) for name, value in record.items()} | {when: str(at)})]
-
-
-def _entry(kind: str, fields: dict[str, str]) -> bytes:
-    return entry(account=ACCOUNT, kind=kind, signed_by="none", key="", fields=fields, extra={})
+            yield at, encode(kind, [record], account=ACCOUNT, source="http")
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def test_of_two_processes_that_make_it_the_second_takes_what_the_first_made(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
 
 
-def test_it_is_made_in_an_empty_directory_and_never_over_something_else(tmp_path, monkeypatch):
+def test_it_is_made_in_an_empty_directory_and_never_over_something_else(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(sample, "_fill", made_at_once)
     empty, mine = tmp_path / "empty", tmp_path / "mine"
     empty.mkdir()
@@ -174,6 +174,15 @@ def test_it_is_made_in_an_empty_directory_and_never_over_something_else(tmp_path
         sms.load_sample(mine)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "mine"]
     assert [path.name for path in mine.iterdir()] == ["statuses"]
+    assert capfd.readouterr().err == "", "a progress line is for terminals"
+
+
+def test_where_it_cannot_be_made_the_error_says_so(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"cannot make .*: File exists; name another place: load_sample\(path\)"):
+        sms.load_sample(tmp_path / "file" / "sample")
+    with pytest.raises(StoreError, match="holds something else"):
+        sms.load_sample(tmp_path / "file")
 
 
 def test_a_process_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):

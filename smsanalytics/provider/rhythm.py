@@ -16,21 +16,21 @@ HOUR = 3600
 
 class Rhythm:
     """
-    The hours of some days, each as likely as it is busy.
+    The hours of some time, each as likely as it is busy.
 
     Attributes
     ----------
     start, end : int
-        The days' first and last second. [Unix seconds]
+        Its first and last second. [Unix seconds]
     """
 
-    def __init__(self, end: datetime, days: int) -> None:
-        self.start, self.end = int((end - timedelta(days=days)).timestamp()), int(end.timestamp())
+    def __init__(self, end: datetime, length: timedelta) -> None:
+        self.start, self.end = int((end - length).timestamp()), int(end.timestamp())
         first = self.start - self.start % HOUR
         self._hours = Odds({hour: _weight(hour) for hour in range(first, self.end + 1, HOUR)})
 
     def moment(self, chance: random.Random) -> int:
-        """Some second of these days."""
+        """Some second of it."""
         while True:
             at = self._hours.pick(chance) + int(chance.random() * HOUR)
             if self.start <= at <= self.end:

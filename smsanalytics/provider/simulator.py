@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -14,7 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from smsanalytics.errors import SmsAnalyticsError
 from smsanalytics.provider.world import World
 
-__all__ = ["World", "send"]
+__all__ = ["World", "send", "tell"]
+
+LINES = 5_000  #: in one body
 
 
 def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: bool = False) -> Counter[int]:
@@ -79,3 +82,41 @@ def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: b
             why = getattr(error, "strerror", None) or type(error).__name__
             raise SmsAnalyticsError(f"no answer from {target.netloc}: {why}") from None
     return answers
+
+
+def tell(url: str, records: Sequence[Mapping[str, object]], token: str) -> int:
+    """
+    Tell a collector's admin listener of sends or of confirmation requests, as the customer's system would.
+
+    Parameters
+    ----------
+    url : str
+        ``http://host:port/sends`` or ``…/confirmation-requests``.
+    records : sequence of mappings
+        As `World.sends` or `World.requests` give them.
+    token : str
+        The admin token.
+
+    Returns
+    -------
+    int
+        How many the collector says it stored.
+
+    Raises
+    ------
+    SmsAnalyticsError
+        If it refuses them.
+    """
+    target = urlsplit(url)
+    link = http.client.HTTPConnection(target.hostname or "", target.port, timeout=30)
+    stored = 0
+    for first in range(0, len(records), LINES):
+        lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in records[first : first + LINES])
+        link.request("POST", target.path, lines.encode(), {"Authorization": f"Bearer {token}"})
+        response = link.getresponse()
+        said = response.read()
+        if response.status != 200:
+            raise SmsAnalyticsError(f"{target.path} answered {response.status}: {said.decode().strip()}")
+        stored += json.loads(said)["stored"]
+    link.close()
+    return stored

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +67,7 @@ class World:
         seed: int,
         until: datetime | None = None,
         days: int = DAYS,
+        asking: timedelta | None = None,
         incidents: Sequence[Incident] = (),
     ) -> World:
         """
@@ -82,6 +83,8 @@ class World:
             The end; by default now.
         days : int, default 14
             How long it lasts.
+        asking : timedelta, optional
+            Confirmations are asked for in so long before the end only; by default in all of it.
         incidents : sequence of Incident
             What goes wrong.
 
@@ -97,10 +100,11 @@ class World:
         """
         chance = random.Random(seed)  # noqa: S311
         end = (until or datetime.now(UTC)).replace(microsecond=0)
-        rhythm = Rhythm(end, days)
+        rhythm = Rhythm(end, timedelta(days=days))
         made = tuple(make_messages(chance, messages, rhythm, incidents))
         written = tuple(make_incoming(chance, made, rhythm))
-        asked, calls = make_confirmations(chance, messages, rhythm, incidents)
+        hurry = Rhythm(end, asking) if asking else rhythm
+        asked, calls = make_confirmations(chance, messages, hurry, incidents)
         pressed = tuple(make_presses(chance, made, rhythm.end))
         return cls(made, written, tuple(asked), tuple(calls), pressed, end, seed)
 
