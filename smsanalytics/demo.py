@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -23,19 +25,25 @@ from rich.table import Table
 from smsanalytics import charts
 from smsanalytics.api import Store, open_store
 from smsanalytics.errors import SmsAnalyticsError
-from smsanalytics.metrics.delivery import STATES
-from smsanalytics.provider.simulator import World, send
+from smsanalytics.provider.simulator import World, send, tell
+from smsanalytics.provider.truth import STATES, Answer, Truth
 from smsanalytics.report.page import Section, render
 
 ZONE = "Europe/Moscow"
-QUESTIONS: tuple[list[str], ...] = (["day"], ["hour"], ["operator"], ["sender"], ["type"], [])
-COUNTS = ["submitted", *STATES]
+RUSH = timedelta(minutes=10)  #: confirmations happen now: a call that is told of 15 minutes late confirms nothing
+QUESTIONS: dict[str, tuple[list[str], ...]] = {
+    "delivery_rate": (["day"], ["hour"], ["operator"], ["sender"], ["type"], ["tag"], []),
+    "latency": (["operator"], ["sender"], []),
+    "inbound_volume": (["day"], ["to_number"], []),
+    "reply_rate": (["sender"], []),
+    "confirmation_success": (["purpose"], []),
+}
 START_SECONDS, STOP_SECONDS = 20.0, 90.0
 
 
 def run(data: Path | None, *, messages: int, seed: int) -> bool:
     """
-    Collect simulated callbacks, compute delivery rates and compare every count with the truth.
+    Collect simulated callbacks, ask the four questions and compare every count with the truth.
 
     Parameters
     ----------
@@ -55,28 +63,40 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     if data.is_dir() and any(data.iterdir()):
         raise SmsAnalyticsError(f"{data} is not empty; the demo wants a store of its own")
     data.mkdir(parents=True, exist_ok=True)
-    world = World.make(messages, seed=seed)
-    secret = secrets.token_urlsafe(24)
-    posts = world.posts(secret)
-    say(f"A fortnight of traffic: {messages:,} messages, {len(posts):,} callbacks.")
+    world = World.make(messages, seed=seed, asking=RUSH)
+    secret, token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    posts = world.posts(secret, formats=0.05) + [press.body for press in world.key_presses()]
+    say(
+        f"A fortnight of traffic: {messages:,} messages, {len(world.incoming):,} texts of subscribers, "
+        f"{len(world.asked):,} confirmation requests; {len(posts):,} callbacks as forms, XML and JSON."
+    )
 
     log = data / "demo" / "collector.log"
     log.parent.mkdir()
-    with _collector(data, log, secret) as url:
+    with _collector(data, log, secret, token) as (url, admin):
         say(f"The collector listens on {url}; every 200 means that the event is on the disk.")
         started = time.monotonic()
+        told = tell(f"{admin}/sends", world.sends(), token) + tell(
+            f"{admin}/confirmation-requests", world.requests(), token
+        )
         answers = send(url, posts, progress=console.is_terminal)
         seconds = time.monotonic() - started
     said = ", ".join(f"{count:,} × {status}" for status, count in sorted(answers.items()))
     say(f"Answered in {seconds:.1f} s ({len(posts) / seconds:,.0f}/s): {said}. 403 are the forged ones.")
+    say(f"Of {told:,} sends and requests it was told on {admin}, by the customer's own system.")
 
     store = open_store(data, tz=ZONE)
-    console.print(_beside_the_truth(store.delivery_rate(["operator"]), truth_by(world, ["operator"], store)))
-    differences = compare(store, world)
+    if store.as_of is None:
+        raise SmsAnalyticsError(f"nothing was collected in {data}")
+    truth = Truth(world, int(store.as_of.timestamp()), int(store.horizon.total_seconds()))
+    console.print(_beside_the_truth(store.delivery_rate(["operator"]), truth.delivery_rate(["operator"])))
+    console.print(_four_answers(store))
+    differences = compare(store, truth)
     for difference in differences:
         say(f"Differs from the truth: {difference}", style="red")
     if not differences:
-        say(f"All counts by {', '.join(by[0] for by in QUESTIONS if by)} and in all equal the truth.", style="green")
+        asked = sum(map(len, QUESTIONS.values()))
+        say(f"All counts and quantiles of {asked} questions equal the truth: {', '.join(QUESTIONS)}.", style="green")
     say(
         "The callbacks were sent within seconds, not when their messages were: times of receipt, "
         "and so the callback lag, are artificial here."
@@ -87,50 +107,54 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     question = f"sms.open_store({str(data)!r}, tz={ZONE!r}).delivery_rate(['sender']).filter({columns})"
     say(f"\nPage:   {page}")
     say(f"Store:  {data}   (plain Parquet; page and log lie in its folder demo)")
+    say(f"Ask:    {sys.executable} -m smsanalytics metric latency --by operator --data {data}")
     say(f'Try:    {sys.executable} -c "import smsanalytics as sms; print({question})"')
-    say("        or the README: ask by day, hour, operator, sender and type, and collect your own callbacks")
+    say("        or the README: more questions, a notebook, and how to collect your own callbacks")
     return not differences
 
 
-def compare(store: Store, world: World) -> list[str]:
+def compare(store: Store, truth: Truth) -> list[str]:
     """Every question whose counts differ from the truth, in words; empty if none does."""
     differences = []
-    for by in QUESTIONS:
-        found = store.delivery_rate(by)[[*by, *COUNTS]].reset_index(drop=True)
-        true = truth_by(world, by, store)
-        if not found.astype(object).equals(true.astype(object)):
-            differences.append(f"counts by {', '.join(by) or 'nothing'}")
+    for name, groupings in QUESTIONS.items():
+        for by in groupings:
+            true = getattr(truth, name)(by)
+            found = {}
+            for row in getattr(store, name)(by).to_dict("records"):
+                key = tuple(_text(row[column]) for column in by)
+                counts = next(iter(true.values()))
+                found[key] = {count: None if pd.isna(row[count]) else int(row[count]) for count in counts}
+            if found != true:
+                differences.append(f"{name} by {', '.join(by) or 'nothing'}")
+    if store.call_events().shape[0] != len(truth.world.pressed):
+        differences.append("key presses")
     return differences
 
 
-def truth_by(world: World, by: list[str], store: Store) -> pd.DataFrame:
-    """The true counts per group, in plain pandas."""
-    truth = world.truth()
-    truth = truth[truth["type"].isin([0, 1, 2, 3]) & ~truth["test_mode"]].copy()
-    local = truth["first_status_at"].dt.tz_convert(ZONE).dt.tz_localize(None)
-    truth["day"], truth["hour"] = local.dt.normalize(), local.dt.hour
-    if store.as_of is None:
-        raise SmsAnalyticsError(f"nothing was collected in {store.path}")
-    old = truth["first_status_at"] <= pd.Timestamp(store.as_of) - store.horizon
-    truth["state"] = truth["outcome"].where(truth["outcome"] != "open", old.map({True: "stuck", False: "pending"}))
-    for state in STATES:
-        truth[state] = (truth["state"] == state).astype("int64")
-    truth["submitted"] = 1
-    if not by:
-        return truth[COUNTS].sum().to_frame().T
-    return truth.groupby(by, sort=True)[COUNTS].sum().reset_index()
+def _text(value: Any) -> str:
+    """A group's value as the truth writes it."""
+    if pd.isna(value):
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    return str(int(value)) if isinstance(value, float) else str(value)
 
 
 @contextlib.contextmanager
-def _collector(data: Path, log: Path, secret: str) -> Iterator[str]:
+def _collector(data: Path, log: Path, secret: str, token: str) -> Iterator[tuple[str, str]]:
     """A collector in a process of its own, with no settings but these; stopped by SIGTERM at the end."""
     command = [sys.executable, "-m", "smsanalytics", "serve", "--data", str(data), "--host", "127.0.0.1", "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSANALYTICS_")}
-    environment |= {"SMSANALYTICS_SECRET": secret, "SMSANALYTICS_FLUSH_SECONDS": "2"}
+    environment |= {
+        "SMSANALYTICS_SECRET": secret,
+        "SMSANALYTICS_ADMIN_TOKEN": token,
+        "SMSANALYTICS_ACCOUNTS__DEFAULT__CALL_EVENTS__KEYS": "digits",
+        "SMSANALYTICS_FLUSH_SECONDS": "2",
+    }
     with log.open("w") as lines:
         collector = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines, cwd=log.parent)
         try:
-            yield _address(log, collector)
+            yield _addresses(log, collector)
         finally:
             collector.send_signal(signal.SIGTERM)
             try:
@@ -144,31 +168,52 @@ def _collector(data: Path, log: Path, secret: str) -> Iterator[str]:
         raise SmsAnalyticsError(f"the collector ended with {ended}; its log is {log}")
 
 
-def _address(log: Path, collector: subprocess.Popen[bytes]) -> str:
+def _addresses(log: Path, collector: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """Of the handler, and of the admin listener."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and collector.poll() is None:
-        if found := re.search(r"listening on (\S+)", log.read_text()):
-            return found[1]
+        said = log.read_text()
+        handler, admin = re.search(r"listening on (\S+)", said), re.search(r"admin on (\S+)", said)
+        if handler and admin:
+            return handler[1], admin[1]
         time.sleep(0.05)
     raise SmsAnalyticsError(f"the collector did not start; its log is {log}")
 
 
-def _beside_the_truth(found: pd.DataFrame, true: pd.DataFrame) -> Table:
+def _beside_the_truth(found: pd.DataFrame, true: Answer) -> Table:
     table = Table(title="Delivery rate by operator, last fortnight", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("operator", "submitted", "delivered", "truly", "rate", "truly", "95 % interval"):
+    for name in ("operator", "submitted", "delivered", "in truth", "rate", "95 % interval"):
         table.add_column(name, justify="left" if name == "operator" else "right", no_wrap=True)
-    for row, truth in zip(found.to_dict("records"), true.to_dict("records"), strict=True):
-        counts = [f"{count:,}" for count in (row["submitted"], row["delivered"], truth["delivered"])]
-        rates = [f"{row['delivery_rate']:.2%}", f"{truth['delivered'] / truth['submitted']:.2%}"]
+    for row in found.to_dict("records"):
+        truth = true.get((_text(row["operator"]),), {})
+        counts = [f"{count or 0:,}" for count in (row["submitted"], row["delivered"], truth.get("delivered"))]
         interval = f"{row['delivery_rate_low']:.1%} – {row['delivery_rate_high']:.1%}"
-        table.add_row(str(row["operator"]), *counts, *rates, interval)
+        table.add_row(_text(row["operator"]) or "(not reported)", *counts, f"{row['delivery_rate']:.2%}", interval)
+    return table
+
+
+def _four_answers(store: Store) -> Table:
+    """Each of the other questions, answered over all."""
+
+    def one(frame: pd.DataFrame) -> dict[Any, Any]:
+        return frame.to_dict("records")[0]
+
+    table = Table(title="The other questions", title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    times, texts = one(store.latency([], within=[10])), one(store.inbound_volume([]))
+    replies, calls = one(store.reply_rate([])), one(store.confirmation_success([]))
+    table.add_row("latency", f"half in {times['p50']} s, 95 % in {times['p95']} s, of {times['n_timed']:,} delivered")
+    table.add_row("", f"{times['within_10s']:.1%} of {times['n_within_10s']:,} submitted arrived within 10 s")
+    table.add_row("inbound", f"{texts['incoming']:,} texts of {texts['senders']:,} subscribers")
+    table.add_row("", f"{replies['reply_rate']:.1%} of {replies['recipients']:,} recipients replied within 24 h")
+    asked = f"{calls['confirmation_success']:.1%} of {calls['requests']:,} requests confirmed"
+    table.add_row("confirmation", f"{asked}, half of these in {calls['p50']} s")
     return table
 
 
 def _page(store: Store) -> str:
     day, operator = store.delivery_rate(["day"]), store.delivery_rate(["operator"])
     overall = store.delivery_rate([]).iloc[0]
-    shown = day[["day", *COUNTS]].assign(
+    shown = day[["day", "submitted", *STATES]].assign(
         day=day["day"].dt.strftime("%-d %B"), **{"delivery rate": day["delivery_rate"].map("{:.2%}".format)}
     )
     summary = (

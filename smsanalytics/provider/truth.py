@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from smsanalytics.provider.confirmation import WINDOW, confirmed
+from smsanalytics.provider.confirmation import WINDOW, Call, Request, confirmed
 from smsanalytics.provider.message import Message
 from smsanalytics.provider.rhythm import ZONE
 from smsanalytics.provider.world import World
@@ -82,21 +82,28 @@ class Truth:
         return _grouped(self._texts(), self._values, by, count)
 
     def confirmation_success(self, by: Sequence[str]) -> Answer:
-        """Confirmations asked for, and what became of them."""
+        """Confirmations asked for, and what became of them; calls for which nobody asked have no purpose."""
         calls = confirmed(self.world.asked, self.world.calls)
+        used = {(call.phone, call.at) for call in calls.values()}
+        unasked = [call for call in self.world.calls if (call.phone, call.at) not in used]
 
-        def count(group: list[Any]) -> dict[str, int | None]:
-            known = [request for request in group if request.id in calls]
-            others = [request for request in group if request.id not in calls]
+        def count(group: list[Request | Call]) -> dict[str, int | None]:
+            requests = [one for one in group if isinstance(one, Request)]
+            known = [one for one in requests if one.id in calls]
+            ages = [self.as_of - one.at for one in requests if one.id not in calls]
             return {
-                "requests": len(group),
+                "requests": len(requests),
                 "confirmed": len(known),
-                "expired": sum(self.as_of - request.at >= WINDOW for request in others),
-                "open": sum(self.as_of - request.at < WINDOW for request in others),
-                "p50": _quantile(sorted(calls[request.id].at - request.at for request in known), 50),
+                "expired": sum(age >= WINDOW for age in ages),
+                "open": sum(age < WINDOW for age in ages),
+                "p50": _quantile(sorted(calls[one.id].at - one.at for one in known), 50),
+                "calls": len(known) + len(group) - len(requests),
             }
 
-        return _grouped(self.world.asked, lambda one: {"purpose": one.purpose}, by, count)
+        def purpose(one: Request | Call) -> dict[str, object]:
+            return {"purpose": one.purpose if isinstance(one, Request) else None}
+
+        return _grouped([*self.world.asked, *unasked], purpose, by, count)
 
     def _texts(self) -> list[Message]:
         told = [one for one in self.world.messages if one.events or one.reported]
