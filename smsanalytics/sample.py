@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -172,10 +173,10 @@ def _is_in(part: int, received_at: int) -> bool:
 
 def _callbacks(month: World, part: int) -> Iterator[Timed]:
     """Every callback as the collector keeps it, refused ones among them."""
-    signed = month.arrivals(SECRET, formats=FORMATS)
-    for received_at, body in heapq.merge(signed, month.key_presses()):
-        if not _is_in(part, received_at):
-            continue
+    is_in = partial(_is_in, part)
+    signed = month.arrivals(SECRET, formats=FORMATS, only=is_in)
+    unsigned = (one for one in month.key_presses() if is_in(one.received_at))
+    for received_at, body in heapq.merge(signed, unsigned):
         try:
             told = read(body, TERMS)
         except CallbackRefused as refusal:

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -29,6 +29,7 @@ PERCENT = {ord(char): quote_plus(char, encoding=CHARSET) for char in bytes(range
 SECOND = 1_000_000  # microseconds
 TOGETHER = 30 * SECOND  #: events this close may come in one body, where bodies can hold several
 AT_ONCE = 4  #: and no more than these
+TIME_IN_WORDS = 4  #: of so many messages one tells its times also as text, in Moscow time
 
 Fields = dict[str, str]
 Happening = tuple[Message, Event] | Incoming | Call
@@ -49,7 +50,7 @@ class _Told(NamedTuple):
 
 def arrivals(
     messages: Iterable[Message], incoming: Iterable[Incoming], calls: Iterable[Call], secret: str, *,
-    seed: int, end: int, forged: bool, formats: float,
+    seed: int, end: int, forged: bool, formats: float, only: Callable[[int], bool],
 ) -> list[Arrival]:  # fmt: skip
     """
     Every callback of these, in order of receipt.
@@ -68,10 +69,16 @@ def arrivals(
         Put in callbacks that somebody without the secret made up.
     formats : float
         Share of the bodies that are XML (``fmt=2``) or JSON (``fmt=3``) and may hold several events. [0..1]
+    only : callable
+        Whether to tell what is received at a moment. [Unix microseconds]
     """
     chance = random.Random(seed)  # noqa: S311
-    told = list(_told(chance, messages, incoming, calls, end * SECOND))
-    told = sorted((one for one in told if forged or not one.forged), key=lambda one: one.received_at)
+    told = [
+        one
+        for one in _told(chance, messages, incoming, calls, end * SECOND)
+        if (forged or not one.forged) and only(one.received_at)
+    ]
+    told.sort(key=lambda one: one.received_at)
     return list(_written(random.Random(seed + 1), told, secret, formats))  # noqa: S311
 
 
@@ -173,11 +180,12 @@ def _status(message: Message, event: Event) -> Fields:
         "id": str(message.id),
         "phone": message.phone,
         "status": str(event.status),
-        "time": f"{_local_hour(event.at // 3600)}:{event.at // 60 % 60:02}:{event.at % 60:02}",
         "ts": str(event.at),
         "type": str(message.type),
         "cost": f"{message.cost:.2f}",
     }
+    if message.id % TIME_IN_WORDS == 0:
+        fields["time"] = f"{_local_hour(event.at // 3600)}:{event.at // 60 % 60:02}:{event.at % 60:02}"
     if event.err is not None:
         fields["err"] = str(event.err)
     if message.parts is not None:

@@ -7,7 +7,7 @@ Nothing here is shared with the store or the metrics, so that the truth can judg
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,7 +108,14 @@ class World:
         pressed = tuple(make_presses(chance, made, rhythm.end))
         return cls(made, written, tuple(asked), tuple(calls), pressed, end, seed)
 
-    def arrivals(self, secret: str, *, forged: bool = True, formats: float = 0.0) -> list[Arrival]:
+    def arrivals(
+        self,
+        secret: str,
+        *,
+        forged: bool = True,
+        formats: float = 0.0,
+        only: Callable[[int], bool] = lambda received_at: True,
+    ) -> list[Arrival]:
         """
         Every signed callback and when it is received, in order: repeated, late and forged ones among them.
 
@@ -120,6 +127,8 @@ class World:
             Put in callbacks that are signed with another secret; the others stay as they are.
         formats : float, default 0
             Share of the bodies that are XML or JSON, some of several events; the others are forms. [0..1]
+        only : callable, optional
+            Whether to tell what is received at a moment. [Unix microseconds]
 
         Returns
         -------
@@ -127,7 +136,7 @@ class World:
         """
         end = int(self.until.timestamp())
         told = self.messages, self.incoming, self.calls
-        return traffic.arrivals(*told, secret, seed=self.seed + 1, end=end, forged=forged, formats=formats)
+        return traffic.arrivals(*told, secret, seed=self.seed + 1, end=end, forged=forged, formats=formats, only=only)
 
     def posts(self, secret: str, *, forged: bool = True, formats: float = 0.0) -> list[bytes]:
         """The bodies of `arrivals`."""

@@ -73,6 +73,20 @@ def test_leaving_forgeries_out_changes_nothing_else(world, posts, arrivals):
     assert world.arrivals(SECRET, forged=False) == kept
 
 
+def test_parts_of_the_time_make_up_the_whole(world, arrivals):
+    even, odd = (world.arrivals(SECRET, only=lambda at, rest=rest: at // 10**9 % 2 == rest) for rest in (0, 1))
+    assert min(len(even), len(odd)) > 1000
+    assert sorted(even + odd) == sorted(arrivals)
+
+
+def test_times_in_words_are_those_in_numbers(posts):
+    found = [post for post in posts if "time" in post]
+    assert 0.2 < len(found) / len(posts) < 0.3
+    for post in found:
+        local = datetime.strptime(post["time"] + " +0300", "%d.%m.%Y %H:%M:%S %z")
+        assert local.timestamp() == int(post["ts"])
+
+
 @pytest.mark.parametrize(
     ("kind", "present", "absent"),
     [
