@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-from smsanalytics import open_store
+from smsanalytics import load_sample, open_store
 from smsanalytics.store import journal
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
@@ -67,6 +67,16 @@ def example_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_store(example_store: Path, tmp_path: Path) -> Path:
     """A copy of it, which may be written."""
     return shutil.copytree(example_store, tmp_path / "own" / "data")
+
+
+@pytest.fixture(scope="session")
+def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache directory of the tests' own, in which the sample month is made once."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        load_sample()
+    return cache
 
 
 @pytest.fixture(autouse=True)

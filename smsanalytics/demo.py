@@ -229,10 +229,18 @@ def _page(store: Store) -> str:
             charts.delivery_rate(day),
         ),
         Section("By operator", "", charts.delivery_rate(operator)),
+        Section("How long it took", "", charts.latency_distribution(store.latency_distribution())),
+        Section("Why messages failed", "", charts.failure_mix(store.failure_mix())),
+        Section("What came in", "", charts.inbound_volume(store.inbound_volume(["day", "to_number"]))),
+        Section(
+            "Numbers confirmed by a call",
+            "All of them were asked for in the last ten minutes: a call that is told of late confirms nothing.",
+            charts.confirmation_success(store.confirmation_success(["purpose"])),
+        ),
         Section(
             "The counts",
             "Pending: no outcome yet. Stuck: none after 72 hours. Unknown: a status code that no list explains.",
             table=shown,
         ),
     ]
-    return render("Delivery of simulated traffic", sections, summary=summary)
+    return render("A fortnight of simulated traffic", sections, summary=summary)

@@ -6,7 +6,6 @@ import base64
 import gc
 import heapq
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
+from platformdirs import user_cache_path
 from rich.console import Console
 
 from smsanalytics import __version__
@@ -69,7 +69,7 @@ def load_sample(path: str | Path | None = None) -> Store:
     ----------
     path : str or Path, optional
         A new or empty directory to make it in, or one in which it was made. By default it is kept in
-        ``$XDG_CACHE_HOME/smsanalytics``, else ``~/.cache/smsanalytics``; delete it there at any time.
+        the user's cache directory, such as ``~/.cache/smsanalytics``; delete it there at any time.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def load_sample(path: str | Path | None = None) -> Store:
     >>> store = sms.load_sample()  # doctest: +SKIP
     >>> store.delivery_rate(["operator"])  # doctest: +SKIP
     """
-    target = Path(path) if path is not None else _cache() / "smsanalytics" / NAME
+    target = Path(path) if path is not None else user_cache_path("smsanalytics") / NAME
     if not _is_whole(target):
         _make(target)
     return open_store(target, tz=ZONE.key)
@@ -96,11 +96,6 @@ def load_sample(path: str | Path | None = None) -> Store:
 def world() -> World:
     """What really happened in that month."""
     return World.make(MESSAGES, seed=SEED, until=END, days=DAYS, incidents=INCIDENTS)
-
-
-def _cache() -> Path:
-    said = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(said) if Path(said).is_absolute() else Path.home() / ".cache"
 
 
 def _is_whole(target: Path) -> bool:

@@ -41,6 +41,7 @@ HOME = {  # library: the rooms that may use it
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "typer": {"cli"},
+    "platformdirs": {"sample"},
     "rich": {"cli", "formats", "demo", "provider", "sample"},
     "orjson": {"store"},
     "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "store"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, date
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,9 +16,9 @@ from smsanalytics.store.layout import Layout
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(sample_cache):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(sample_cache))
         yield sms.load_sample()
 
 
@@ -190,16 +189,3 @@ def test_a_process_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(StoreError, match="could not be made"):
         sms.load_sample(tmp_path / "sample")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("said", "place"),
-    [
-        pytest.param("/somewhere", "/somewhere", id="named"),
-        pytest.param("", "~/.cache", id="not-named"),
-        pytest.param("relative", "~/.cache", id="relative"),
-    ],
-)
-def test_the_cache_is_the_users(monkeypatch, said, place):
-    monkeypatch.setenv("XDG_CACHE_HOME", said)
-    assert sample._cache() == Path(place).expanduser()

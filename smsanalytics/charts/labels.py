@@ -61,6 +61,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "whole_unknown": ("{n}, of how many is not known", "{n}, из скольких, неизвестно"),
     "period": ("{first} to {last}", "с {first} по {last}"),
     "is_whole": ("{n} = 100 %", "{n} = 100 %"),
+    "people_of_each": ("the recipients in each group = 100 %", "получатели в каждой группе = 100 %"),
     "wilson": ("with Wilson 95 % intervals", "с 95-процентными интервалами Уилсона"),
     "as_of": ("as received by {moment}", "по данным, полученным до {moment}"),
     "account": ("account {name}", "аккаунт {name}"),

@@ -182,6 +182,8 @@ def _read(rate: Rate, rates: Any, words: Words, *more: str) -> Groups:
 def _picture(rate: Rate, groups: Groups, words: Words) -> alt.LayerChart:
     title, number = words.title(rate.name, groups.by), theme.SERIES if groups.time else theme.ROWS
     whole = words("is_whole", n=words.count(groups.frame[rate.whole].sum(), rate.whole))
+    if rate is REPLY and len(groups.frame) > 1:
+        whole = words("people_of_each")  # who is in several groups is counted in each: there is no sum of them
     lines = [f"{whole}, {words('wilson')}"]
     drawn, count = groups.largest(rate.whole, number)
     lines.append(theme.dropped(words, number, count))

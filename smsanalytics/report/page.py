@@ -19,7 +19,7 @@ class Section:
 
     title: str
     text: str = ""
-    chart: alt.LayerChart | None = None
+    chart: alt.LayerChart | alt.VConcatChart | None = None
     table: pd.DataFrame | None = None
 
     @property

@@ -42,7 +42,9 @@ def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) 
         settings["threads"] = threads
     connection = duckdb.connect(config=settings)
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # it would be drawn into the figures
+    [(drawn,)] = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+    if drawn:  # into the figures; in a notebook without widgets it is off, and not to be touched
+        connection.execute("SET enable_progress_bar = false")
     return connection
 
 
