@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ Node = str | Pairs | tuple["Node", ...]
 
 MAX_FIELDS = 200  #: of one event; a real callback has about twenty, and as many more may be echoed
 MAX_EVENTS = 1000  #: of one body
+LONGEST_KEPT = 32  #: of the names that are decoded once for all, so that nobody can fill the memory with them
 MAX_DEPTH = 5  #: of XML elements and JSON values within one another
 OF_AN_EVENT = frozenset(
     {"id", "phone", "status", "mes", "waitcall"}
@@ -100,11 +102,22 @@ def _form(body: bytes) -> list[tuple[str, bytes]]:
     pairs = [pair.partition(b"=") for pair in body.strip(b"\r\n").split(b"&") if pair]
     if not pairs:
         raise MalformedCallback("the body is empty; a callback is a form of name=value pairs, XML or JSON")
-    return [(_plain(name).decode("ascii", "backslashreplace"), _plain(value)) for name, _, value in pairs]
+    if b"%" not in body and b"+" not in body:
+        return [(_name(name), value) for name, _, value in pairs]
+    return [(_name(name), _decoded(value) if b"%" in value or b"+" in value else value) for name, _, value in pairs]
 
 
-def _plain(encoded: bytes) -> bytes:
-    return unquote_to_bytes(encoded.replace(b"+", b" ")) if b"%" in encoded or b"+" in encoded else encoded
+def _name(encoded: bytes) -> str:
+    return _short_name(encoded) if len(encoded) <= LONGEST_KEPT else _short_name.__wrapped__(encoded)
+
+
+@functools.lru_cache(1024)
+def _short_name(encoded: bytes) -> str:
+    return _decoded(encoded).decode("ascii", "backslashreplace")
+
+
+def _decoded(encoded: bytes) -> bytes:
+    return unquote_to_bytes(encoded.replace(b"+", b" "))
 
 
 def _json(body: bytes, charset: str) -> Node:

@@ -129,10 +129,11 @@ def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
         signed_by, key = "none", ""
         if terms.secrets:
             signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
-    secrets, checked = terms.secrets.values(), CONTROL.union(SIGNED[kind])
-    for name, value in fields.items():
-        if name not in checked and any([secret in value for secret in secrets]):  # noqa: C419 - quicker for a few
-            fields[name] = terms.masked(value)  # somebody put it into a parameter of their own
+    everything, secrets = b"\n".join(fields.values()), terms.secrets.values()
+    if any([secret in everything for secret in secrets]):  # noqa: C419 - quicker for a few
+        for name, value in fields.items():  # somebody put it into a parameter of their own
+            if name not in CONTROL and name not in SIGNED[kind]:
+                fields[name] = terms.masked(value)
     told = [kind, Kind.CALL] if kind is Kind.STATUS and call is not None and _tells_of(call, fields) else [kind]
     return [_named(one, signed_by, key, fields, charset, call) for one in told]
 

@@ -103,7 +103,7 @@ def rename(
         if home is extra and theirs in NAMES[kind] and theirs not in ours_of:
             name = f"{theirs}_"  # echoed under a name of ours: what `extra` holds under those is what did not convert
         try:
-            home[name] = value.decode(charset)
+            home[name] = value.decode("ascii" if value.isascii() else charset)
         except UnicodeDecodeError:
             home[name] = value.decode(charset, "replace")
             raw[f"raw_{name}"] = value.hex()
