@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,9 +14,10 @@ import pandas as pd
 from smsanalytics import metrics
 from smsanalytics.errors import UnknownName
 from smsanalytics.metrics.confirmation import WINDOW
+from smsanalytics.metrics.failures import CAUSE
 from smsanalytics.metrics.inbound import REPLY_WINDOW
 from smsanalytics.metrics.latency import WITHIN
-from smsanalytics.metrics.population import DENOMINATORS, Types, matching, names_of, with_attrs
+from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, Types, matching, names_of, with_attrs
 from smsanalytics.metrics.reachability import LOOKUPS
 from smsanalytics.periods import Moment, moment_of, zone_of
 from smsanalytics.store.tables import Live, Tables, moment
@@ -611,7 +612,7 @@ class Questions:
     ) -> pd.DataFrame:
         """Apply a metric, and put the facts about the answer into its ``attrs``."""
         frame = matching(frame, self._where(asked, available))
-        answer = metric(frame, *others, by=by, **options).df()
+        answer = _typed(metric(frame, *others, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
         facts: dict[str, object] = {"as_of": asked.as_of or self._newest(live), "timezone": asked.zone.key}
         if answer.empty:
             facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": frame.shape[0]}
@@ -645,6 +646,19 @@ class Questions:
 
     def _calendar(self, events: Relation, at: str, asked: Slice) -> Relation:
         return metrics.with_calendar(events, at, tz=asked.zone.key)
+
+
+def _typed(answer: Relation, nullable: Collection[str]) -> pd.DataFrame:
+    """A frame whose types are those of its columns, whatever is in it: text, whole number, share, time."""
+    frame: pd.DataFrame = answer.df()
+    for name, kind in zip(answer.columns, map(str, answer.types), strict=True):
+        if kind == "VARCHAR":
+            frame[name] = frame[name].astype("str")
+        elif kind in ("SMALLINT", "INTEGER", "BIGINT"):
+            frame[name] = frame[name].astype("Int64" if name in nullable else "int64")
+        elif kind == "BOOLEAN":
+            frame[name] = frame[name].astype("bool")
+    return frame
 
 
 def _known(by: By, available: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 
 import smsanalytics as sms
 from smsanalytics.errors import MalformedRecord, StoreError, UnknownName
+from smsanalytics.metrics.population import DENOMINATORS
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
@@ -36,6 +37,30 @@ def test_an_empty_store_gives_empty_frames_with_the_same_columns_and_types(store
     assert list(rates.columns) == list(store.delivery_rate(["day", "operator"]).columns)
     assert (empty.as_of, rates.attrs["excluded_n"]) == (None, 0)
     assert sms.charts.delivery_rate(rates).to_dict()
+
+
+@pytest.mark.parametrize("question", DENOMINATORS)
+def test_a_period_in_which_nothing_happened_gives_the_same_columns_and_types(store, question, tmp_path):
+    by = ["day", "account"]
+    full = getattr(store, question)(by, **({"type": 0} if question == "reachability" else {}))  # of lookups it has none
+    (tmp_path / "journal").mkdir()
+    for asked, period in ((store, {"start": "2020-01-01", "end": "2020-01-02"}), (sms.open_store(tmp_path), {})):
+        empty = getattr(asked, question)(by, **period)
+        assert len(full) > 0
+        assert empty.empty
+        assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+        assert empty.attrs["denominator"] == DENOMINATORS[question]
+        assert empty.attrs["timezone"] == asked.tz
+
+
+def test_figures_have_explicit_types(store):
+    assert {name: str(kind) for name, kind in store.latency(["day", "hour", "type"]).dtypes.items()} == {
+        "day": "datetime64[us]", "hour": "Int64", "type": "Int64", "submitted": "int64", "n_timed": "int64", "n_no_start": "int64",
+        "n_negative": "int64", "p50": "Int64", "p90": "Int64", "p95": "Int64", "p99": "Int64",
+        **{f"within_{limit}s{end}": "float64" for limit in (10, 30, 60) for end in ("", "_low", "_high")},
+        **{f"n_within_{limit}s": "int64" for limit in (10, 30, 60)},
+    }  # fmt: skip
+    assert str(store.messages().df()["delivered_at"].dtype) == "datetime64[us, UTC]"
 
 
 def test_there_is_no_store_is_said_with_the_way_to_one(tmp_path):

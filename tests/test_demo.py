@@ -15,6 +15,7 @@ from programs import need
 
 from smsanalytics import demo, open_store, provider
 from smsanalytics.provider.simulator import World
+from smsanalytics.provider.truth import Truth
 
 CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync", "--hide-scrollbars"]  # fmt: skip
@@ -36,7 +37,7 @@ def test_the_demo_ends_with_0_and_says_what_it_did(ran):
     folder, done = ran
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (
-        "1,500 messages", "All counts by day, hour, operator, sender, type and in all equal the truth.",
+        "1,500 messages", "All counts and quantiles of 17 questions equal the truth: delivery_rate, latency, inbound_volume, reply_rate, confirmation_success.",
         "callback lag, are artificial here", str(folder / "data" / "demo" / "delivery.html"), "open_store(",
     ):  # fmt: skip
         assert words in done.stdout
@@ -67,10 +68,12 @@ def test_the_page_shows_its_charts_in_a_browser_without_network(ran):
 def test_a_false_count_ends_with_1(ran, monkeypatch):
     folder, _ = ran
     store = open_store(folder / "data", tz=demo.ZONE)
-    until = datetime.now(UTC)
-    wrong = World.make(1500, seed=2, until=until)
-    assert "counts by nothing" in demo.compare(store, wrong)
-    monkeypatch.setattr(demo, "compare", lambda store, world: ["counts by day"])
+    wrong = World.make(1500, seed=2, until=datetime.now(UTC), asking=demo.RUSH)
+    differences = demo.compare(store, Truth(wrong, int(store.as_of.timestamp()), 72 * 3600))
+    for question in demo.QUESTIONS:
+        assert f"{question} by nothing" in differences
+    assert "key presses" in differences
+    monkeypatch.setattr(demo, "compare", lambda store, truth: ["delivery_rate by day"])
     assert demo.run(folder / "second" / "data", messages=100, seed=1) is False
 
 

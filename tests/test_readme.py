@@ -31,13 +31,14 @@ def test_the_first_forty_lines_say_what_it_is_and_show_two_commands_and_a_pictur
 @pytest.mark.parametrize(
     "example", EXAMPLES, ids=[example.strip().splitlines()[0] + f" {n}" for n, example in enumerate(EXAMPLES)]
 )
-def test_examples_run_as_they_stand(example, example_store, tmp_path):
+def test_examples_run_as_they_stand(example, example_store, sample_cache, tmp_path):
     shutil.copytree(example_store, tmp_path / "data")  # one of them writes
     done = subprocess.run(
         [sys.executable, "-W", "error", "-W", "ignore:The inplace keyword", "-c", example],
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env=os.environ | {"XDG_CACHE_HOME": str(sample_cache)},
     )
     assert done.returncode == 0, done.stderr
 
@@ -72,6 +73,6 @@ def test_every_command_is_in_the_table_and_every_command_named_exists():
 
 def test_links_lead_somewhere():
     for target in re.findall(
-        r"\]\(([^)#:]+)\)", README + (ROOT / "notebooks/README.md").read_text().replace("../", "")
+        r"\]\(([^)#:]+)\)", README + (ROOT / "notebooks/README.md").read_text().replace("](", "](notebooks/")
     ):
         assert (ROOT / target).exists(), target
