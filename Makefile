@@ -9,7 +9,7 @@ demo: $(READY)
 	$(BIN)/smsanalytics demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from hypothesis import Phase, settings
 
 from smsanalytics import load_sample, open_store
 from smsanalytics.store import journal
+from smsanalytics.store.durable import locked
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 
@@ -71,9 +72,11 @@ def own_store(example_store: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache directory of the tests' own, in which the sample month is made once."""
-    cache = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
+    """A cache directory of the tests' own, in which the sample month is made once, by one process of those that test."""
+    shared = tmp_path_factory.getbasetemp()
+    cache = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "cache"
+    cache.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, locked(cache, "the sample of the tests", patience=300):
         patch.setenv("XDG_CACHE_HOME", str(cache))
         load_sample()
     return cache
