@@ -78,8 +78,8 @@ def posted(tmp_path_factory):
     need("curl", "raw bodies are not posted")
     answers = {}
     data = tmp_path_factory.mktemp("callbacks") / "data"
-    bodies = sorted(BODIES.glob("*/*.*"))
-    with serving(data, "--no-maintain") as collector:
+    bodies = [body for directory in ("accepted", "refused") for body in sorted((BODIES / directory).iterdir())]
+    with serving(data, "--no-maintain", SMSANALYTICS_ACCOUNTS__DEFAULT__CALL_EVENTS__KEYS="pressed") as collector:
         for body in bodies:
             answers[body.stem] = curl(collector.url, body)
         assert collector.stop() == 0
@@ -88,13 +88,13 @@ def posted(tmp_path_factory):
 
 
 def test_every_body_has_an_expectation():
-    assert {path.stem for path in (BODIES / "accepted").glob("*.*")} == set(EXPECTED)
+    assert {path.stem for path in (BODIES / "accepted").iterdir()} == set(EXPECTED)
 
 
 def test_answers(posted):
     _, answers = posted
-    expected = {path.stem: 200 for path in (BODIES / "accepted").glob("*.*")}
-    expected |= {path.stem: int(path.stem[:3]) for path in (BODIES / "refused").glob("*.*")}
+    expected = {path.stem: 200 for path in (BODIES / "accepted").iterdir()}
+    expected |= {path.stem: int(path.stem[:3]) for path in (BODIES / "refused").iterdir()}
     assert answers == expected
 
 
@@ -121,7 +121,7 @@ def test_every_accepted_body_is_one_row(posted):
 def test_every_refused_body_is_one_row_of_rejected_and_of_nothing_else(posted):
     data, _ = posted
     kept = duckdb.sql(f"SELECT reason, body, remote, account FROM '{data}/rejected/*/*.parquet'").fetchall()
-    bodies = {path.read_bytes(): path.stem for path in (BODIES / "refused").glob("*.*")}
+    bodies = {path.read_bytes(): path.stem for path in (BODIES / "refused").iterdir()}
     assert sorted(bodies[body] for _, body, _, _ in kept) == sorted(bodies.values())
     assert {(remote, account) for _, _, remote, account in kept} == {("127.0.0.1", "default")}
     for reason, body, _, _ in kept:
