@@ -59,7 +59,7 @@ RIGHT = {  # every hash that the provider made of an event of this account
     hashlib.md5(f"{event}:{SECRET}".encode()).hexdigest().encode()
     for event in (
         f"1042:{ONE}:0", f"1042:{ONE}:1", f"1043:{TWO}:1", f"1043:{TWO}:20", f"1045:{FOUR}:1", f"1046:{SIX}:1", f"1000042:{ONE}:1",
-        f"1234568:{ONE}:123", f"1234567::123", "1234567:79001230009:123", f"{ONE}:Yes:{TO}", f"{ONE}:10:30:{TO}",
+        f"1234568:{ONE}:123", "1234567::123", "1234567:79001230009:123", f"{ONE}:Yes:{TO}", f"{ONE}:10:30:{TO}",
         f"{TWO}:Привет, мир:{TO}", f"{SIX}:Stop:{TO}", f"{ONE}:{SEVEN + 3631}", f"{TWO}:{SEVEN + 3640}",
     )
 }  # fmt: skip
@@ -303,7 +303,9 @@ def test_a_right_hash_in_a_wrong_place(told, name):
 
 
 def test_no_figure_moves_unseen_but_by_what_nothing_can_tell():
-    moving = {name: case.expected for name, case in CASES.items() if isinstance(case.expected, Stored) and case.expected.moves}
+    moving = {
+        name: case.expected for name, case in CASES.items() if isinstance(case.expected, Stored) and case.expected.moves
+    }
     assert {name for name, stored in moving.items() if not stored.flags} == UNSEEN
 
 
