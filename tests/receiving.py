@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smsanalytics import open_store
+from signing import SECRET
+
+from smsanalytics import Store, open_store
 from smsanalytics.collector.app import REJECTED, WRITER, create_app
 from smsanalytics.settings import Settings
 from smsanalytics.store.journal import Journal
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 
-SECRET = "s3cret_Key-1"
 ADMIN_PORT = 8026
 TOKEN = "an-admin-token-of-more-than-20"
 
@@ -33,6 +34,7 @@ class Receiver:
         known = {name: {"secrets": {"2026": SECRET}} | said for name, said in (accounts or {"default": {}}).items()}
         self.settings = Settings(data=data, accounts=known, admin_token=TOKEN)
         self.now = 0
+        self.remote = "127.0.0.1"
 
     def __enter__(self) -> Receiver:
         layout = Layout(self.settings.data)
@@ -53,7 +55,7 @@ class Receiver:
             maintenance.run()
 
     @property
-    def store(self):
+    def store(self) -> Store:
         return open_store(self.settings.data)
 
     def post(self, body: bytes, path: str = "/callback", *, at: int | None = None) -> int:
@@ -86,7 +88,7 @@ class Receiver:
             "query_string": query.encode(),
             "headers": [(b"authorization", f"Bearer {TOKEN}".encode())],
             "server": ("127.0.0.1", port),
-            "client": ("127.0.0.1", 50000),
+            "client": (self.remote, 50000),
         }
 
         async def receive() -> dict[str, object]:
@@ -98,3 +100,11 @@ class Receiver:
         await self._app(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in said[0]["headers"]}
         return Answer(said[0]["status"], headers, b"".join(part.get("body", b"") for part in said[1:]).decode())
+
+
+def collected(data: Path, *posts: bytes, at: int, **account: object) -> Store:
+    """The store of one account that was sent these, one a second; each was accepted."""
+    with Receiver(data, default=account) as collector:
+        for second, body in enumerate(posts):
+            assert collector.post(body, at=at + second) == 200
+    return collector.store

@@ -7,16 +7,15 @@ honest traffic as all others, and whose figures are compared before and after.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
-from receiving import SECRET, Receiver
+from receiving import Receiver
+from signing import confirmation_body, incoming_body, md5_of, status_body
 
 BODIES = Path(__file__).parents[1] / "callbacks" / "wrong-places"
 SEVEN = 1795244400  # 2026-11-21 07:00 UTC, when the honest traffic began
@@ -24,43 +23,29 @@ HOUR = 3600
 END = datetime.fromtimestamp(SEVEN + 24 * HOUR, UTC)
 ONE, TWO, THREE, FOUR, SIX, TO = "79001234567", "79001230002", "79001230003", "79001230004", "79001230006", "79037654321"  # fmt: skip
 
-
-def signed(*values, **more):
-    md5 = hashlib.md5(":".join([*map(str, values), SECRET]).encode()).hexdigest()
-    return urlencode(more | {"md5": md5}).encode()
-
-
-def status(number, phone, code, **more):
-    return signed(number, phone, code, id=number, phone=phone, status=code, **more)
-
-
-def text(number, phone, mes, to=TO, **more):
-    return signed(phone, mes, to, id=number, phone=phone, mes=mes, to=to, **more)
-
-
 TERMS = {"type": 0, "cnt": 1, "cost": "3.10", "sender": "SHOP", "operator": "MTS", "mcc": "250", "mnc": "01"}
 HONEST = [  # seconds after seven, body
-    (-3598, text(6, SIX, "Stop", ts=SEVEN - 3600)),
-    (1, status(1042, ONE, 0, err=0, ts=SEVEN, **TERMS)),
-    (2, status(1043, TWO, 0, err=0, ts=SEVEN + 1, **TERMS)),
-    (3, status(1044, THREE, 0, err=0, ts=SEVEN + 2, **TERMS)),
-    (5, status(1045, FOUR, 1, err=0, ts=SEVEN + 4, type=4, imsi="250010000000000")),
-    (6, status(1046, SIX, 0, ts=SEVEN + 5)),  # of which neither operator nor cost is told
-    (7, status(1046, SIX, 1, ts=SEVEN + 6)),
-    (9, status(1042, ONE, 1, err=0, ts=SEVEN + 7, **TERMS)),
-    (32, status(1043, TWO, 20, err=13, ts=SEVEN + 30, **TERMS)),
-    (601, text(7, ONE, "Yes", ts=SEVEN + 600)),
-    (602, text(8, TWO, "Привет, мир", ts=SEVEN + 601, charset="utf-8")),
-    (3632, signed(ONE, SEVEN + 3631, waitcall=1, phone=ONE, ts=SEVEN + 3631)),
+    (-3598, incoming_body(SIX, "Stop", TO, id=6, ts=SEVEN - 3600)),
+    (1, status_body(1042, ONE, 0, err=0, ts=SEVEN, **TERMS)),
+    (2, status_body(1043, TWO, 0, err=0, ts=SEVEN + 1, **TERMS)),
+    (3, status_body(1044, THREE, 0, err=0, ts=SEVEN + 2, **TERMS)),
+    (5, status_body(1045, FOUR, 1, err=0, ts=SEVEN + 4, type=4, imsi="250010000000000")),
+    (6, status_body(1046, SIX, 0, ts=SEVEN + 5)),  # of which neither operator nor cost is told
+    (7, status_body(1046, SIX, 1, ts=SEVEN + 6)),
+    (9, status_body(1042, ONE, 1, err=0, ts=SEVEN + 7, **TERMS)),
+    (32, status_body(1043, TWO, 20, err=13, ts=SEVEN + 30, **TERMS)),
+    (601, incoming_body(ONE, "Yes", TO, id=7, ts=SEVEN + 600)),
+    (602, incoming_body(TWO, "Привет, мир", TO, id=8, ts=SEVEN + 601, charset="utf-8")),
+    (3632, confirmation_body(ONE, SEVEN + 3631)),
 ]
 REQUESTS = b"".join(b'{"phone": "%s", "requested_at": %d}\n' % (phone.encode(), SEVEN + HOUR) for phone in (ONE, TWO))
 
-RIGHT = {  # every hash that the provider made of an event of this account
-    hashlib.md5(f"{event}:{SECRET}".encode()).hexdigest().encode()
+RIGHT = {  # every hash that the provider may have made of an event
+    md5_of(*event, charset="utf-8").encode()
     for event in (
-        f"1042:{ONE}:0", f"1042:{ONE}:1", f"1043:{TWO}:1", f"1043:{TWO}:20", f"1045:{FOUR}:1", f"1046:{SIX}:1", f"1000042:{ONE}:1",
-        f"1234568:{ONE}:123", "1234567::123", "1234567:79001230009:123", f"{ONE}:Yes:{TO}", f"{ONE}:10:30:{TO}",
-        f"{TWO}:Привет, мир:{TO}", f"{SIX}:Stop:{TO}", f"{ONE}:{SEVEN + 3631}", f"{TWO}:{SEVEN + 3640}",
+        (1042, ONE, 0), (1042, ONE, 1), (1043, TWO, 1), (1043, TWO, 20), (1045, FOUR, 1), (1046, SIX, 1), (1000042, ONE, 1),
+        (1234568, ONE, 123), (1234567, "", 123), (1234567, "79001230009", 123), (ONE, "Yes", TO), (ONE, "10:30", TO),
+        (TWO, "Привет, мир", TO), (SIX, "Stop", TO), (ONE, SEVEN + 3631), (TWO, SEVEN + 3640),
     )
 }  # fmt: skip
 
