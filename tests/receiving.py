@@ -35,6 +35,7 @@ class Receiver:
         self.settings = Settings(data=data, accounts=known, admin_token=TOKEN)
         self.now = 0
         self.remote = "127.0.0.1"
+        self.headers = {"authorization": f"Bearer {TOKEN}"}
 
     def __enter__(self) -> Receiver:
         layout = Layout(self.settings.data)
@@ -86,7 +87,7 @@ class Receiver:
             "method": method,
             "path": path,
             "query_string": query.encode(),
-            "headers": [(b"authorization", f"Bearer {TOKEN}".encode())],
+            "headers": [(name.encode(), value.encode()) for name, value in self.headers.items()],
             "server": ("127.0.0.1", port),
             "client": (self.remote, 50000),
         }

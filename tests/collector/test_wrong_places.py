@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -258,7 +259,8 @@ def told(tmp_path_factory):
             names = [name for name, case in CASES.items() if case.after == after]
             posts = [(f"/callback/{name}?{CASES[name].query}", body_of(name)) for name in names]
             answers |= dict(zip(names, again.post_all(posts, at=SEVEN + after), strict=True))
-    return Told(answers, answers_of(collector.store), answers_of(again.store))
+    with ThreadPoolExecutor() as both:
+        return Told(answers, *both.map(answers_of, (collector.store, again.store)))
 
 
 def test_every_body_has_its_case():
