@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from signing import SECRET
 
@@ -52,12 +53,7 @@ class Receiver:
         self._loop.close()
         for journal in self._journals:
             journal.close()
-        with Maintenance(Layout(self.settings.data), self.settings.zones) as maintenance:
-            maintenance.run()
-
-    @property
-    def store(self) -> Store:
-        return open_store(self.settings.data)
+        self.store = published(self.settings.data, self.settings.zones)
 
     def post(self, body: bytes, path: str = "/callback", *, at: int | None = None) -> int:
         return self.request("POST", path, body, at=at).status
@@ -101,6 +97,13 @@ class Receiver:
         await self._app(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in said[0]["headers"]}
         return Answer(said[0]["status"], headers, b"".join(part.get("body", b"") for part in said[1:]).decode())
+
+
+def published(data: Path, zones: Mapping[str, str] = MappingProxyType({})) -> Store:
+    """The store, when its maintenance has done its work."""
+    with Maintenance(Layout(data), zones) as maintenance:
+        maintenance.run()
+    return open_store(data)
 
 
 def collected(data: Path, *posts: bytes, at: int, **account: object) -> Store:
