@@ -44,7 +44,7 @@ def data_health(
     statuses, incoming, confirmations : frames of the same engine, one row per event, as first received
         With ``copies``, ``received_at``, ``account`` and their own columns.
     receipts : frame of the same engine, one row per status callback, repetitions included
-        With the columns of `Store.statuses`.
+        With the columns of `Store.statuses`; where it also has ``hlr``, that counts among the unsigned fields.
     rejected : frame of the same engine, one row per refused callback
         With ``received_at`` and ``account``.
     by : sequence of str, default empty
@@ -135,8 +135,9 @@ def data_health(
 def _variants(receipts: Any) -> Any:
     """Each signed part with each set of unsigned fields it came with, and whether another had come before."""
     said = nw.when(nw.col("time_source") != "received").then(nw.col("status_at"))
+    unsigned = [*UNSIGNED, *({"hlr"} & {*receipts.collect_schema().names()})]
     variants = receipts.with_columns(_said=said, _one=nw.lit(1))
-    variants = variants.group_by(*SIGNED, *UNSIGNED, "_said").agg(nw.col("received_at").min(), nw.col("_one").max())
+    variants = variants.group_by(*SIGNED, *unsigned, "_said").agg(nw.col("received_at").min(), nw.col("_one").max())
     number = nw.col("_one").cum_sum().over(*SIGNED, order_by="received_at")
     return variants.with_columns(_again=number > 1)
 
