@@ -358,12 +358,19 @@ def data_health(messages, statuses, receipts, incoming, calls, rejected, by, *, 
                 ways.append(unsigned)
                 yield receipt | {"again": len(ways) > 1, **calendar(receipt["received"], ZoneInfo(tz))}
 
+    def texts():
+        seen = set()
+        for row in sorted(incoming, key=lambda row: row["received"]):
+            key = tuple(row[name] for name in ("account", "phone", "to_number", "text", "incoming_id"))
+            yield row | {"again": row["incoming_id"] is not None and key in seen}
+            seen.add(key)
+
     accepted = [*statuses, *incoming, *calls]
     refused = [row | {"copies": 1, "refused": 1, **calendar(row["received"], ZoneInfo(tz))} for row in rejected]
     sent = [message for message in messages if message.get("sent_at") is not None and message["matured"]]
     check("coverage", sent, lambda message: message["first_status_at"] is not None)
     check("duplicates", accepted, lambda row: row["copies"] - 1, lambda row: row["copies"])
-    check("conflicting_replays", list(variants()), lambda row: row["again"])
+    check("conflicting_replays", [*variants(), *texts()], lambda row: row["again"])
     check("contradictory", messages, lambda message: message["contradictory"])
     check("out_of_order", statuses, behind)
     check("late", [row for row in statuses if row["timed"]], lambda row: row["received"] - row["at"] > 3600)

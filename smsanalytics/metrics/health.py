@@ -18,6 +18,7 @@ CHECKS = ("coverage", "duplicates", "conflicting_replays", "contradictory", "out
           "unknown_codes", "stale_calls", "rejected")  # fmt: skip
 BY = ("account", *CALENDAR)
 SIGNED = ("account", "message_id", "phone", "status")
+SIGNED_OF_TEXT = ("account", "phone", "to_number", "text")
 UNSIGNED = ("err", "type", "parts", "cost", "sender", "operator", "mcc", "mnc", "country", "region", "flag")
 
 
@@ -44,7 +45,7 @@ def data_health(
     statuses, incoming, confirmations : frames of the same engine, one row per event, as first received
         With ``copies``, ``received_at``, ``account`` and their own columns.
     receipts : frame of the same engine, one row per status callback, repetitions included
-        With the columns of `Store.statuses`.
+        With the columns of `Store.statuses`; where it also has ``hlr``, that counts among the unsigned fields.
     rejected : frame of the same engine, one row per refused callback
         With ``received_at`` and ``account``.
     by : sequence of str, default empty
@@ -64,7 +65,8 @@ def data_health(
 
         ``coverage`` : sends that got a status, of those older than the horizon. The one check that should be high.
         ``duplicates`` : repeated callbacks, of all that were accepted.
-        ``conflicting_replays`` : statuses whose signed part had come before with other unsigned fields, of all.
+        ``conflicting_replays`` : statuses whose signed part had come before with other unsigned fields, and incoming
+        SMS whose signed part had come before under the same id with another time; of all.
         ``contradictory`` : messages reported both delivered and failed, of all.
         ``out_of_order`` : statuses that came after a later one of their message, of all.
         ``late`` : statuses received more than an hour after they happened, of those that say when.
@@ -86,14 +88,15 @@ def data_health(
                      check  n  of
     0             coverage  0   0
     1           duplicates  0   5
-    2  conflicting_replays  0   3
+    2  conflicting_replays  0   4
     """
     by = names_of(by)
     events = {"received_at", "account"}
     message = need(messages, {"sent_at", "first_status_at", "matured", "contradictory", "day", *by})
     status = need(statuses, {*SIGNED, *events, "status_at", "time_source", "copies"})
     came_as = need(receipts, {*SIGNED, *UNSIGNED, *events, "status_at", "time_source"})
-    texts, calls = (need(frame, {*events, "copies"}) for frame in (incoming, confirmations))
+    texts = need(incoming, {*SIGNED_OF_TEXT, "incoming_id", *events, "copies"})
+    calls = need(confirmations, {*events, "copies"})
     until = until or datetime.now(SINCE.tzinfo) + timedelta(days=1)
 
     def received(frame: Any) -> Any:
@@ -115,7 +118,7 @@ def data_health(
     parts = {
         "coverage": (sent, ~nw.col("first_status_at").is_null(), None),
         "duplicates": (accepted, nw.col("copies") - 1, nw.col("copies")),
-        "conflicting_replays": (received(_variants(came_as)), nw.col("_again"), None),
+        "conflicting_replays": (_conflicts(received(_variants(came_as)), texts), nw.col("_again"), None),
         "contradictory": (message, nw.col("contradictory"), None),
         "out_of_order": (_ordered(unique), nw.col("_behind"), None),
         "late": (timed, lag > nw.lit(LATE), None),
@@ -135,10 +138,19 @@ def data_health(
 def _variants(receipts: Any) -> Any:
     """Each signed part with each set of unsigned fields it came with, and whether another had come before."""
     said = nw.when(nw.col("time_source") != "received").then(nw.col("status_at"))
+    unsigned = [*UNSIGNED, *({"hlr"} & {*receipts.collect_schema().names()})]
     variants = receipts.with_columns(_said=said, _one=nw.lit(1))
-    variants = variants.group_by(*SIGNED, *UNSIGNED, "_said").agg(nw.col("received_at").min(), nw.col("_one").max())
+    variants = variants.group_by(*SIGNED, *unsigned, "_said").agg(nw.col("received_at").min(), nw.col("_one").max())
     number = nw.col("_one").cum_sum().over(*SIGNED, order_by="received_at")
     return variants.with_columns(_again=number > 1)
+
+
+def _conflicts(variants: Any, texts: Any) -> Any:
+    """Those of statuses, and each text (once) with whether it had come before under its id: with another time then."""
+    number = nw.col("_one").cum_sum().over(*SIGNED_OF_TEXT, "incoming_id", order_by="received_at")
+    again = (number > 1) & ~nw.col("incoming_id").is_null()
+    texts = texts.with_columns(_one=nw.lit(1)).with_columns(_again=again)
+    return nw.concat([frame.select(*BY, "_again") for frame in (variants, texts)])
 
 
 def _ordered(unique: Any) -> Any:
