@@ -72,7 +72,7 @@ def own_store(example_store: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache directory of the tests' own, in which the sample month is made once, by one process of those that test."""
+    """A cache directory of the tests, in which one of the processes that test makes the sample month, once."""
     shared = tmp_path_factory.getbasetemp()
     cache = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "cache"
     cache.mkdir(exist_ok=True)
