@@ -56,6 +56,8 @@ def data_health(
     since, until : datetime with a zone, optional
         Everything was received between them: spares changes of the zone's offset elsewhere.
 
+        Calendar columns that the frames have already are taken as they are.
+
     Returns
     -------
     frame of the same engine, one row per group and check, sorted by `by` and in this order
@@ -100,7 +102,8 @@ def data_health(
     until = until or datetime.now(SINCE.tzinfo) + timedelta(days=1)
 
     def received(frame: Any) -> Any:
-        return _with_calendar(frame, "received_at", tz, since, until)
+        known = "day" in frame.collect_schema().names()
+        return frame if known else _with_calendar(frame, "received_at", tz, since, until)
 
     refused = received(need(rejected, events))
     sent = message.filter(~nw.col("sent_at").is_null() & nw.col("matured"))

@@ -199,6 +199,8 @@ def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
       sender  parts
     0   SHOP      1
     """
+    if not where:
+        return frame
     found = need(frame, set(where))
     for name, wanted in where.items():
         values = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -164,7 +165,8 @@ def with_calendar(
 
 def _with_calendar(frame: Any, at: str, tz: str, since: datetime, until: datetime) -> Any:
     local = nw.col("_local")
-    frame = frame.with_columns(_local=_local(nw.col(at), offsets(ZoneInfo(tz), since, until + timedelta(days=1))))
+    first, last = (moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in (since, until))
+    frame = frame.with_columns(_local=_local(nw.col(at), offsets(ZoneInfo(tz), first, last + timedelta(days=2))))
     frame = frame.with_columns(
         day=local.dt.truncate("1d"),
         hour=local.dt.hour().cast(nw.Int16),
@@ -190,7 +192,8 @@ def _local(at: nw.Expr, periods: Sequence[tuple[datetime, timedelta]]) -> nw.Exp
     return at.dt.replace_time_zone(None) + shift
 
 
-def offsets(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, timedelta]]:
+@functools.lru_cache(64)
+def offsets(zone: ZoneInfo, start: datetime, end: datetime) -> tuple[tuple[datetime, timedelta], ...]:
     """
     The zone's offsets from UTC between two moments, each with the moment it began to hold.
 
@@ -220,4 +223,4 @@ def offsets(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[dateti
                 before, after = (middle, after) if offset_at(middle) == found[-1][1] else (before, middle)
             found.append((after, offset_at(after)))
         moment += day
-    return found
+    return tuple(found)

@@ -16,8 +16,6 @@ from smsanalytics.errors import MissingColumns, UnknownName
 GROUPINGS = [
     [],
     ["day"],
-    ["hour", "operator"],
-    ["week"],
     ["month", "sender"],
     ["day", "hour"],
     ["weekday", "hour"],

@@ -190,7 +190,7 @@ def test_every_metric_by_every_column_is_what_plain_loops_say(world, frames, met
 @pytest.mark.parametrize("world", [1], indirect=True)
 @pytest.mark.parametrize(
     ("metric", "by"),
-    [(metric, by) for metric, names in BY.items() for by in ([], [*names[:2]], [*names[-2:]])],
+    [(metric, by) for metric, names in BY.items() for by in ([], [*names[:2]])],
     ids=shown,
 )
 def test_a_store_answers_what_plain_loops_say(world, metric, by):
