@@ -158,7 +158,7 @@ def _collect(data: Path, part: int) -> None:
         journal.write(entries)
     journal.close()
     make_directory(layout.tmp)
-    with connect(layout) as connection:
+    with connect(layout, threads=1) as connection:
         flush(connection, layout, writer, ZONES)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,12 @@ class _Period:
 
     def covers(self, at: int) -> bool:
         """Whether it lasts at that moment. [Unix seconds]"""
-        return self.start.timestamp() <= at < self.end.timestamp()
+        start, end = self._seconds
+        return start <= at < end
+
+    @cached_property
+    def _seconds(self) -> tuple[float, float]:
+        return self.start.timestamp(), self.end.timestamp()
 
 
 @dataclass(frozen=True)
