@@ -15,12 +15,12 @@ from datetime import datetime
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 from rich.console import Console
 
 from smsanalytics import __version__
-from smsanalytics.api import Store, open_store
 from smsanalytics.errors import CallbackRefused, StoreError
 from smsanalytics.provider.incident import Incident, Outage, Pumping, SpamFilter
 from smsanalytics.provider.rhythm import ZONE
@@ -29,11 +29,13 @@ from smsanalytics.store.durable import make_directory
 from smsanalytics.store.flush import flush
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.records import encode
 from smsanalytics.store.tables import connect
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms, read
+
+if TYPE_CHECKING:
+    from smsanalytics.api import Store  # what collects does not carry it about
 
 DAYS, END = 31, datetime(2026, 11, 1, tzinfo=ZONE)
 MESSAGES, SEED = 59_000, 2026
@@ -90,6 +92,8 @@ def load_sample(path: str | Path | None = None) -> Store:
     target = Path(path) if path is not None else user_cache_path("smsanalytics") / NAME
     if not _is_whole(target):
         _make(target)
+    from smsanalytics.api import open_store
+
     return open_store(target, tz=ZONE.key)
 
 
@@ -144,6 +148,8 @@ def _fill(data: Path) -> None:
         raise
     if any(ended):
         raise StoreError("the sample could not be made: a process that reads its callbacks failed")
+    from smsanalytics.store.maintenance import Maintenance
+
     with Maintenance(Layout(data), ZONES) as maintenance:
         maintenance.run()
 

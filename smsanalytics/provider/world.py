@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from smsanalytics.provider import traffic
 from smsanalytics.provider.confirmation import Call, Request, confirmed, make_confirmations
@@ -23,6 +21,9 @@ from smsanalytics.provider.menu import KeyPress, make_presses
 from smsanalytics.provider.message import Message, make_messages
 from smsanalytics.provider.rhythm import ZONE, Rhythm
 from smsanalytics.provider.traffic import Arrival
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DAYS = 14
 Record = dict[str, str | int | float]  #: as the customer's system reports it
@@ -299,6 +300,8 @@ def _iso(at: int) -> str:
 
 def _frame(rows: Sequence[Mapping[str, Any]], times: Mapping[str, Literal["s", "us"]]) -> pd.DataFrame:
     """Rows as a frame, their times in UTC; `times` says in which unit since 1970 each is."""
+    import pandas as pd
+
     frame = pd.DataFrame(rows)
     for name, unit in times.items():
         frame[name] = pd.to_datetime(pd.array([row[name] for row in rows], dtype="Int64"), unit=unit, utc=True)
