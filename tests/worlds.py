@@ -23,6 +23,7 @@ class World:
         self.requests, self.calls, self.rejected = [], [], []
         for number in range(messages):
             self._message(1 + number // 2)
+        self._edges(messages)
         for number in range(messages):
             self._text(number)
             self._request(number)
@@ -70,6 +71,30 @@ class World:
                 self.statuses.append(
                     status | {"received": status["received"] + 61, "cost": "9.9900", "at": at - pick([0, 1])}
                 )
+
+    def _edges(self, number):
+        """What chance seldom meets: messages as old as a limit to the second, and lookups without an answer yet."""
+        plain = {"timed": True, "err": 0, "type": 0, "parts": 1, "cost": None, "sender": "SHOP", "operator": "MTS", "mcc": "250", "mnc": "01",
+                 "country": None, "region": None, "hlr": False}  # fmt: skip
+        for age in (0, 9, 10, 11, 29, 30, 31, 60, 61):
+            number += 1
+            key = {"account": self._account(), "message_id": number, "phone": self._phone()}
+            self.statuses.append(plain | key | {"status": 0, "at": END - age, "received": END - age})
+        for kind, status, err in (
+            (4, 1, None),
+            (5, 2, None),
+            (5, 1, 0),
+            (4, 1, 6),
+            (5, 4, 0),
+            (4, 20, 1),
+            (5, 0, None),
+            (4, 33, None),
+        ):
+            number += 1
+            key = {"account": self._account(), "message_id": number, "phone": self._phone()}
+            at = END - self.chance.randrange(9 * DAY)
+            told = {"type": kind, "hlr": kind == 4, "status": status, "err": err, "at": at, "received": at + 1}
+            self.statuses.append(plain | key | told)
 
     def _text(self, number):
         chance, pick = self.chance, self.chance.choice
