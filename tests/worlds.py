@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from datetime import UTC, datetime
 
@@ -32,6 +33,14 @@ class World:
         for told in (self.statuses, self.sends, self.incoming, self.requests, self.calls, self.rejected):
             told[:] = [row for row in told if row["received"] <= END]
         self.as_of = END
+
+    def by(self, moment):
+        """What had been received by a moment."""
+        other = copy.copy(self)
+        other.as_of = moment
+        for name in ("statuses", "sends", "incoming", "requests", "calls", "rejected"):
+            setattr(other, name, [row for row in getattr(self, name) if row["received"] <= moment])
+        return other
 
     def _account(self):
         return self.chance.choice(["default", "shop"])

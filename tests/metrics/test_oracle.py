@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import oracle
@@ -35,6 +35,7 @@ class Expected:
     """What the oracle says of a world."""
 
     def __init__(self, world):
+        self.world = world
         self.messages = oracle.messages(world.statuses, sends=world.sends, as_of=world.as_of, tz=TZ, horizon=72 * 3600)
         self.statuses = oracle.first_of_each(
             world.statuses, lambda row: (row["account"], row["message_id"], row["phone"], row["status"], row["at"]), TZ
@@ -153,6 +154,15 @@ def world(request, tmp_path_factory):
     directory = tmp_path_factory.mktemp("world") / "data"
     world.collect(directory)
     return sms.open_store(directory, tz=TZ), Expected(world), datetime.fromtimestamp(world.as_of, UTC)
+
+
+@pytest.mark.parametrize("world", [1], indirect=True)
+@pytest.mark.parametrize("metric", BY)
+def test_an_earlier_moment_is_answered_from_what_had_been_received_by_then(world, metric):
+    store, expected, as_of = world
+    earlier = as_of - timedelta(days=3, seconds=100)
+    then = Expected(expected.world.by(int(earlier.timestamp())))
+    check(getattr(store, metric)([], as_of=earlier), then.of(metric, []), keys_of(metric, []))
 
 
 @pytest.fixture(scope="module")
