@@ -131,15 +131,18 @@ def import_(
 ) -> None:
     """Tell the store of messages sent, or of numbers asked to confirm by a call: a whole file, or nothing of it."""
     settings = load(config, data=data)
+    from smsanalytics.periods import zone_of
     from smsanalytics.store import records, sheet
     from smsanalytics.store.layout import Layout
     from smsanalytics.store.maintenance import Maintenance
 
     rows = sheet.renamed(sheet.of_file(file), _pairs(column or []))
     if tz:
-        rows = sheet.in_zone(rows, sheet.zone(tz))
+        rows = sheet.in_zone(rows, zone_of(tz))
     layout = Layout(settings.data)
-    events = records.encode(KINDS[what], rows, account=account, source="import")
+    events = records.encode(
+        KINDS[what], rows, account=account, source="import", accounts=set(settings.accounts) or None
+    )
     records.append(layout, events, allow_network=settings.allow_network_journal)
     typer.echo(f"stored {len(events)} {what.value} in {settings.data}")
     try:
@@ -154,7 +157,8 @@ def import_(
 def metric(
     name: Annotated[str, typer.Argument(help="A question of the store, such as delivery_rate or latency.")],
     by: Annotated[
-        str | None, typer.Option(help="Columns, with commas; '' for one row.  [default: day]", show_default=False)
+        str | None,
+        typer.Option(help="Columns, with commas; '' for one row.  [default: the question's]", show_default=False),
     ] = None,
     period: Annotated[
         str | None, typer.Option(help="today, yesterday, last-week, last-7-days, last-month, 2026-11 and the like.")
@@ -163,7 +167,9 @@ def metric(
     to: Annotated[str | None, typer.Option(help="The day or moment after the last.")] = None,
     tz: Annotated[str, typer.Option(help="Zone of days and hours.")] = "UTC",
     type_: Annotated[str | None, typer.Option("--type", help="Message types, with commas.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; several are all demanded.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=VALUE; values of one column are alternatives.")
+    ] = None,
     format_: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
     data: Data = None,
     config: Config = None,

@@ -58,7 +58,10 @@ def moment_of(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
             raise UnknownName(f"{moment!r} is no date; an example is '2026-11-22'") from None
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - its zone follows
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        raise UnknownName(f"{moment.year} is too far from now") from None
 
 
 def period(name: str, *, today: date) -> tuple[date, date]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from smsanalytics.metrics.confirmation import WINDOW
 from smsanalytics.metrics.failures import CAUSE
 from smsanalytics.metrics.inbound import REPLY_WINDOW
 from smsanalytics.metrics.latency import WITHIN
-from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, Types, matching, names_of, with_attrs
+from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, Types, counted_only, matching, names_of, with_attrs
 from smsanalytics.metrics.reachability import LOOKUPS
 from smsanalytics.periods import Moment, moment_of, zone_of
 from smsanalytics.store.tables import Live, Tables, moment
@@ -418,7 +418,7 @@ class Questions:
            recipients  repliers  reply_rate
         0           1         1         1.0
         """
-        asked = self._slice(start, end, tz, where, as_of)
+        asked = self._at_its_newest(self._slice(start, end, tz, where, as_of))
         texts = self._tables.distinct("incoming", as_of=asked.as_of)
         return self._of_messages(metrics.reply_rate, by, asked, texts, type=type, window=window)
 
@@ -544,7 +544,7 @@ class Questions:
         8  stale_calls  0   1    0.0
         9     rejected  0   5    0.0
         """
-        by, asked = _known(by, BY_CALLBACK), self._slice(start, end, tz, where, as_of)
+        by, asked = _known(by, BY_CALLBACK), self._at_its_newest(self._slice(start, end, tz, where, as_of))
         messages = self._messages(Live.read(self._tables.layout), asked)
         frames = {}
         for table in ("statuses", "receipts", "incoming", "confirmations", "rejected"):
@@ -615,8 +615,14 @@ class Questions:
         answer = _typed(metric(frame, *others, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
         facts: dict[str, object] = {"as_of": asked.as_of or self._newest(live), "timezone": asked.zone.key}
         if answer.empty:
-            facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": frame.shape[0]}
+            types: Any = options.get("type")
+            kept = counted_only(frame, types).shape[0] if "type" in options else frame.shape[0]
+            facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": frame.shape[0] - kept}
         return with_attrs(answer, facts)
+
+    def _at_its_newest(self, asked: Slice) -> Slice:
+        """The same, of several tables as of one moment."""
+        return asked if asked.as_of else replace(asked, as_of=self._tables.newest())
 
     def _where(self, asked: Slice, available: Sequence[str]) -> Where:
         for name in asked.where:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 DELIVERED, FAILED, OPEN = {1, 2, 4}, {3, 6, 20, 22, 23, 24, 25}, {-2, -1, 0}
 TERMS = ("type", "parts", "cost", "sender")
 NETWORK = ("mcc", "mnc", "operator", "country", "region")
+TOGETHER = (("type", "sender"), ("parts", "cost"), NETWORK)  # values that travel together
 
 
 def text_of(value):
@@ -104,7 +105,8 @@ def message(key, group, sends, as_of, zone, horizon):
     if sends:
         result |= {"sent_at": sent, "tag": min((send["tag"] for send in sends if send["tag"]), default="")}
     result["age_seconds"] = None if start is None else as_of - start
-    result |= dict(zip(TERMS, earliest(TERMS), strict=True)) | dict(zip(NETWORK, earliest(NETWORK), strict=True))
+    for names in TOGETHER:
+        result |= dict(zip(names, earliest(names), strict=True))
     if any(event["hlr"] for event in group) and result["type"] in ("", "0", "1", "2", "3"):
         result["type"] = "4"
     return result
@@ -261,7 +263,10 @@ def reply_rate(messages, incoming, by, types=TEXT):
                 continue
             person = (message["account"], message["phone"])
             recipients.add(person)
-            matured = matured and message["matured"]
+            since = (
+                None if message["delivery_seconds"] is None else message["age_seconds"] - message["delivery_seconds"]
+            )
+            matured = matured and message["matured"] and (since is None or since >= 86400)
             for text in incoming:
                 if (text["account"], text["phone"]) == person and 0 <= text["at"] - message["delivered_at"] <= 86400:
                     repliers.add(person)

@@ -1,3 +1,4 @@
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
@@ -10,6 +11,7 @@ import smsanalytics as sms
 from smsanalytics.errors import MalformedRecord, StoreError, UnknownName
 from smsanalytics.metrics.population import DENOMINATORS
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT
+from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
@@ -201,3 +203,82 @@ def test_the_collector_does_not_carry_the_analysis_about():
 
     code = "import sys, smsanalytics.cli, smsanalytics.collector.server; print(sorted({'pandas', 'duckdb', 'altair', 'narwhals', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "submitted"),
+    [
+        ({"operator": []}, 0), ({"operator": ["MTS", float("nan")]}, 1), ({"tag": None}, 2), ({"mcc": 250}, 0), ({"type": range(3)}, 2),
+        ({"type": "0"}, 2), ({"month": "2026-11"}, 2), ({"day": date(2026, 11, 21)}, 2), ({"day": pd.Timestamp("2026-11-21", tz="Europe/Moscow")}, 2),
+        ({"operator": pd.Series(["MTS", "Beeline"])}, 2), ({"operator": "MTS", "status": 20}, 0),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_to_keep_are_one_or_several_of_whatever_kind(store, where, submitted):
+    assert store.delivery_rate([], where=where)["submitted"].sum() == submitted
+
+
+@pytest.mark.parametrize("where", [{"type": 1.5}, {"type": True}, {"day": "soon"}, {"hour": "noon"}])
+def test_a_value_that_cannot_be_one_of_its_column_is_refused(store, where):
+    with pytest.raises(UnknownName, match=r"is no (type|day|hour)"):
+        store.delivery_rate([], where=where)
+
+
+def test_a_column_named_twice_counts_once_and_no_limit_gives_no_share(store):
+    assert list(store.delivery_rate(["operator", "operator"]).columns[:2]) == ["operator", "submitted"]
+    assert not [name for name in store.latency([], within=[]).columns if name.startswith("within")]
+
+
+@pytest.mark.parametrize(
+    "question", ["delivery_rate", "latency", "latency_distribution", "failure_mix", "cost", "reply_rate"]
+)
+def test_left_out_is_what_is_of_another_type_whether_or_not_a_group_is_left(store, question):
+    for where in ({}, {"operator": "MTS"}, {"status": 20}, {"status": 3}):
+        assert getattr(store, question)([], where=where).attrs["excluded_n"] == 0
+    assert getattr(store, question)([], type=4).attrs["excluded_n"] == 2
+
+
+def test_an_answer_of_several_tables_can_be_made_again_as_of_its_moment(own_store):
+    now = int(datetime(2026, 11, 22, 9, tzinfo=UTC).timestamp())
+    fields = {"phone": "79001230001", "to_number": "79001230000", "text": "later", "sent_at": str(now)}
+    with contextlib.closing(Journal(Layout(own_store), "w0", now=lambda: now * 10**9)) as journal:
+        journal.write([entry(account="default", kind="incoming", signed_by="md5", key="k", fields=fields, extra={})])
+    with Maintenance(Layout(own_store), {}) as maintenance:
+        maintenance.run()
+    store = sms.open_store(own_store)
+    for question in ("reply_rate", "data_health", "inbound_volume", "confirmation_success"):
+        answer = getattr(store, question)([])
+        again = getattr(store, question)([], as_of=answer.attrs["as_of"])
+        pd.testing.assert_frame_equal(answer, again)
+        assert answer.attrs == again.attrs
+
+
+def test_what_a_send_says_of_its_cost_counts_where_callbacks_say_nothing_of_it(own_store):
+    store = sms.open_store(own_store)
+    sends = {
+        "message_id": [1042, 5],
+        "phone": ["79001230001"] * 2,
+        "sent_at": ["2026-11-21T09:59:58+03:00"] * 2,
+        "cost": [9.99, 2.5],
+        "parts": [3, 2],
+        "sender": ["SENT", "SENT"],
+    }
+    store.append_sends(pd.DataFrame(sends))
+    now = int(datetime(2026, 11, 22, 9, tzinfo=UTC).timestamp())
+    fields = {"message_id": "5", "phone": "79001230001", "status": "1", "sender": "SHOP"}
+    with contextlib.closing(Journal(Layout(own_store), "w0", now=lambda: now * 10**9)) as journal:
+        journal.write([entry(account="default", kind="status", signed_by="md5", key="k", fields=fields, extra={})])
+    with Maintenance(Layout(own_store), {}) as maintenance:
+        maintenance.run()
+    rows = (
+        store.messages()
+        .filter("message_id IN (5, 1042)")
+        .order("message_id")
+        .select("sender, parts, cost::VARCHAR")
+        .fetchall()
+    )
+    assert rows == [("SHOP", 2, "2.5000"), ("SHOP", 1, "3.1000")]
+
+
+def test_a_frame_with_an_index_of_its_own_is_taken(own_store):
+    assert sms.open_store(own_store).append_sends(pd.DataFrame(SENDS, index=[7, 9])) == 2

@@ -42,7 +42,7 @@ def test_files_lists_each_file_of_a_table(example_store, tmp_path):
         (("maintain", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
         (("files", "statuses", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
         (("import", "sends", "nowhere.csv"), "smsanalytics: nowhere.csv: No such file or directory\n"),
-        (("import", "sends", "sends.xlsx"), "smsanalytics: unknown kind of file '.xlsx'; there are .csv, .jsonl, .ndjson, .parquet\n"),
+        (("import", "sends", "sends.xlsx"), "smsanalytics: unknown kind of file '.xlsx'; there are .csv, .json, .jsonl, .ndjson, .parquet\n"),
         (("import", "sends", "nowhere.csv", "--column", "phone"), "smsanalytics: --column is OURS=THEIRS, each of ours once; an example is --column phone=msisdn\n"),
         (("import", "sends", "nowhere.csv", "--tz", "Moscow"), "smsanalytics: there is no time zone 'Moscow'; an example is 'Europe/Moscow'\n"),
         (("files", "status", "--data", "."), "smsanalytics: there is no store at .; `smsanalytics serve --data .` makes one\n"),
@@ -137,3 +137,45 @@ def test_simulate_sends_a_world_and_writes_its_truth(tmp_path):
     assert "answered 200" in done.stdout
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert (tmp_path / "truth.parquet").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "a.json",
+            '[{"message_id": 1, "phone": "79001230001", "sent_at": 1795338001, "cost": 3.10}]',
+            "stored 1 sends",
+        ),
+        ("b.csv", "message_id, phone, sent_at\n1,79001230001,1795338001\n", "stored 1 sends"),
+        ("c.csv", "", "is empty; needed a line of names"),
+        ("d.csv", "79001230001,1042,1795338001\n79001230002,1043,1795338001\n", "there is no field of that name"),
+        ("e.json", '[{"message_id": 1', "begins like a list of JSON and is none"),
+    ],
+)
+def test_a_file_is_read_whatever_its_kind_or_refused_without_showing_what_is_in_it(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    command = [sys.executable, "-m", "smsanalytics", "import", "sends", name, "--data", "data"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert said in done.stdout + done.stderr
+    assert done.returncode == (0 if said.startswith("stored") else 2)
+    assert "7900123" not in done.stdout + done.stderr
+
+
+def test_an_account_that_is_none_of_the_settings_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("message_id,phone,sent_at\n1,79001230001,1795338001\n")
+    (tmp_path / "smsanalytics.toml").write_text("[accounts.shop]\n")
+    for account, code in (("shop", 0), ("shpo", 2), ("BAD", 2)):
+        command = [
+            sys.executable,
+            "-m",
+            "smsanalytics",
+            "import",
+            "sends",
+            "a.csv",
+            "--data",
+            "data",
+            "--account",
+            account,
+        ]
+        assert subprocess.run(command, capture_output=True, cwd=tmp_path).returncode == code

@@ -9,7 +9,7 @@ from typing import Any
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.codes import STATUSES
+from smsanalytics.codes import DELIVERED, FAILED, OPEN
 from smsanalytics.metrics.population import handed_out, names_of, need
 from smsanalytics.metrics.prepare import CALENDAR, SINCE, _with_calendar
 
@@ -73,7 +73,7 @@ def data_health(
         ``out_of_order`` : statuses that came after a later one of their message, of all.
         ``late`` : statuses received more than an hour after they happened, of those that say when.
         ``untimed`` : statuses that do not say when they happened, or not believably, of all.
-        ``unknown_codes`` : statuses that no list explains, of all.
+        ``unknown_codes`` : statuses that tell neither of a delivery, nor of a failure, nor that it is open, of all.
         ``stale_calls`` : confirmation calls whose time is far from their receipt, of all.
         ``rejected`` : refused callbacks, of all that came.
 
@@ -117,7 +117,7 @@ def data_health(
     ])  # fmt: skip
     timed = unique.filter(nw.col("time_source") != "received")
     lag = nw.col("received_at") - nw.col("status_at")
-    known = (~nw.col("status").is_null()) & nw.col("status").is_in(list(STATUSES)).fill_null(value=False)
+    known = (~nw.col("status").is_null()) & nw.col("status").is_in([*DELIVERED, *FAILED, *OPEN]).fill_null(value=False)
     parts = {
         "coverage": (sent, ~nw.col("first_status_at").is_null(), None),
         "duplicates": (accepted, nw.col("copies") - 1, nw.col("copies")),

@@ -76,8 +76,8 @@ def reply_rate(
     Parameters
     ----------
     messages : frame of any engine that narwhals reads, one row per message
-        With ``account``, ``message_id``, ``phone``, ``state``, ``type``, ``err``, ``delivered_at``, ``matured`` and
-        the columns named in `by`.
+        With ``account``, ``message_id``, ``phone``, ``state``, ``type``, ``err``, ``delivered_at``,
+        ``delivery_seconds``, ``age_seconds``, ``matured`` and the columns named in `by`.
     incoming : frame of the same engine, one row per incoming message
         With ``account``, ``phone``, ``sent_at`` and ``received_at``; the latter counts where the former is missing.
     by : sequence of str, default ``("day",)``
@@ -93,7 +93,7 @@ def reply_rate(
         ``recipients`` : different subscribers to whom a message of the group was delivered. [subscribers]
         ``repliers`` : those among them who wrote within `window` after one of these. [subscribers]
         ``reply_rate`` : repliers / recipients, with ``…_low`` and ``…_high``, the Wilson 95 % interval. [0..1]
-        ``matured`` : whether every message of the group was older than the horizon.
+        ``matured`` : whether every message of the group was older than the horizon, and delivered `window` ago.
 
         Facts about the whole as in `delivery_rate`.
 
@@ -113,6 +113,7 @@ def reply_rate(
     >>> sent = pd.DataFrame({
     ...     "account": "default", "message_id": [1, 2], "phone": ["79001230001", "79001230002"],
     ...     "state": "delivered", "type": 0, "err": 0, "delivered_at": at, "matured": True,
+    ...     "delivery_seconds": 7, "age_seconds": 500_000,
     ... })
     >>> texts = pd.DataFrame({
     ...     "account": "default", "phone": ["79001230002"], "sent_at": at[:1] + pd.Timedelta("5min"),
@@ -124,7 +125,8 @@ def reply_rate(
     """
     by = names_of(by)
     key = ("account", "message_id", "phone")
-    frame = need(messages, {*key, "state", "type", "err", "delivered_at", "matured", *by})
+    times = {"delivered_at", "delivery_seconds", "age_seconds", "matured"}
+    frame = need(messages, {*key, "state", "type", "err", *times, *by})
     texts = need(incoming, {*PERSON, "sent_at", "received_at"})
     texts = texts.select(*PERSON, _text_at=nw.coalesce("sent_at", "received_at"))
     inside = counted(type)
@@ -142,7 +144,13 @@ def reply_rate(
     frame = frame.join(answered, on=list(key), how="left").with_columns(
         _account=nw.when(reached).then(nw.col("account")), _phone=nw.when(reached).then(nw.col("phone"))
     )
-    sums = {"_reached": reached, "_replied": ~nw.col("_answered").is_null(), "_young": reached & ~nw.col("matured")}
+    since = nw.col("age_seconds") - nw.col("delivery_seconds")
+    recent = (since < int(window.total_seconds())).fill_null(value=False)
+    sums = {
+        "_reached": reached,
+        "_replied": ~nw.col("_answered").is_null(),
+        "_young": reached & (~nw.col("matured") | recent),
+    }
     people = grouped(frame, [*by, "_account", "_phone"], inside, sums)
     people = people.with_columns(
         **{name: (nw.col(name) > 0).cast(nw.Int64) for name in ("_reached", "_replied", "_young")}

@@ -72,7 +72,7 @@ def latency(
     """
     by = names_of(by)
     for limit in within:
-        if not isinstance(limit, int) or limit <= 0:
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0:
             raise UnknownName(f"within takes whole seconds such as 10, not {limit!r}")
     frame = need(messages, {"state", "type", "err", "delivery_seconds", "age_seconds", *by})
     inside, started, seconds = counted(type), ~nw.col("age_seconds").is_null(), nw.col("delivery_seconds")
@@ -92,7 +92,7 @@ def latency(
     order = [*by, "submitted", "n_timed", "n_no_start", "n_negative", *QUANTILES]
     for limit in within:
         order += [f"within_{limit}s", f"within_{limit}s_low", f"within_{limit}s_high", f"n_within_{limit}s"]
-    result = groups.with_columns(**shares)
+    result = groups.with_columns(**shares) if shares else groups
     return handed_out(result, messages, metric="latency", columns=order, by=by)
 
 
@@ -134,9 +134,9 @@ def latency_distribution(
     """
     by = names_of(by)
     frame = need(messages, {"type", "err", "delivery_seconds", *by})
-    inside = counted(type) & ~nw.col("delivery_seconds").is_null()
     frame = frame.with_columns(seconds=nw.col("delivery_seconds"))
-    groups = grouped(frame, [*by, "seconds"], inside, {}, n="delivered")
+    groups = grouped(frame, [*by, "seconds"], counted(type), {}, n="delivered")
+    groups = groups.filter(~nw.col("seconds").is_null())
     return handed_out(
         groups,
         messages,

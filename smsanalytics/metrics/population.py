@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ DENOMINATORS = {  # metric: what its rates are of
     "data_health": "of: what each check looked at",
 }
 UTC_NAMES = {"UTC", "Etc/UTC"}
+OF_ALL_COUNTED = {"delivery_rate", "latency", "cost", "reachability"}  #: a group is there for whatever is counted
 WHOLE_NUMBERS = {"hour", "weekday", "type", "parts", "status", "err"}
 DAYS = {"day", "week", "month"}
 QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
@@ -48,13 +49,20 @@ def counted(types: Types = None) -> nw.Expr:
     UnknownName
         If a type is no integer.
     """
-    if types is not None and not all(isinstance(one, int) for one in ([types] if isinstance(types, int) else types)):
+    several: Sequence[int] = [types] if isinstance(types, int) else (types or [])
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in several):
         raise UnknownName.of("message type", types, sorted(TYPES))
     if types is None:
         wanted = nw.col("type").is_null() | nw.col("type").is_in(TEXT_TYPES)
     else:
-        wanted = (~nw.col("type").is_null()) & nw.col("type").is_in([types] if isinstance(types, int) else list(types))
+        wanted = (~nw.col("type").is_null()) & nw.col("type").is_in([*several])
     return wanted & (nw.col("err").is_null() | (nw.col("err") != TEST_MODE_ERR))
+
+
+def counted_only(messages: IntoFrameT, types: Types = None) -> IntoFrameT:
+    """Those of the messages that are `counted`."""
+    frame: Any = nw.from_native(messages)
+    return cast("IntoFrameT", frame.filter(counted(types)).to_native())
 
 
 def need(messages: Any, columns: set[str]) -> Any:
@@ -140,7 +148,7 @@ def grouped(
 
 def names_of(by: Sequence[str]) -> list[str]:
     """The columns to group by; one may be given as a plain string."""
-    return [by] if isinstance(by, str) else list(by)
+    return [by] if isinstance(by, str) else list(dict.fromkeys(by))
 
 
 def handed_out(
@@ -163,7 +171,9 @@ def handed_out(
     result = result.select(*columns, "denominator", *facts)
     native: Any = as_came(result, source)
     if isinstance(native, pd.DataFrame) and isinstance(source, pd.DataFrame):
-        left_out = {"denominator": DENOMINATORS[metric], "excluded_n": len(source)}  # where no group is left, all were
+        left_out: dict[Any, Any] = {"denominator": DENOMINATORS[metric]}
+        if metric in OF_ALL_COUNTED:
+            left_out["excluded_n"] = len(source)  # where no group is left, all were
         native = with_attrs(native, source.attrs | left_out)
     return cast("IntoFrameT", native)
 
@@ -203,9 +213,10 @@ def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
         return frame
     found = need(frame, set(where))
     for name, wanted in where.items():
-        values = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+        alternatives = [*wanted] if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+        values = [None if one != one else one for one in alternatives]  # NaN is missing, too
         known = [_value(name, one) for one in values if one is not None]
-        fits = nw.col(name).is_in(known).fill_null(value=False) if known else nw.lit(value=False)
+        fits = nw.col(name).is_in(known).fill_null(value=False) if known else nw.col(name) != nw.col(name)
         found = found.filter(fits | nw.col(name).is_null() if None in values else fits)
     return cast("IntoFrameT", as_came(found, frame))
 
@@ -213,12 +224,15 @@ def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
 def _value(name: str, value: Any) -> Any:
     try:
         if name in WHOLE_NUMBERS:
+            if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
+                raise ValueError
             return int(value)
-        if name in DAYS and not isinstance(value, datetime):
-            return datetime.fromisoformat(str(value))
+        if name in DAYS:
+            text = str(value)
+            return datetime.fromisoformat(f"{text}-01" if len(text) == len("2026-11") else text).replace(tzinfo=None)
     except (ValueError, TypeError):
         raise UnknownName(f"{value!r} is no {name}") from None
-    return value
+    return str(value)
 
 
 def with_attrs(frame: pd.DataFrame, facts: Mapping[Any, object]) -> pd.DataFrame:

@@ -27,6 +27,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FROM, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 ACCOUNT = re.compile(r"[a-z0-9_-]{1,32}")
+NAME = re.compile(
+    r"[A-Za-z_ -]{1,40}"
+)  #: what may be shown of an unknown name: a file without names begins with values
 PHONE = re.compile(r"\+?[0-9]{7,15}|[^\x00-\x20:@\x7f]{1,64}@[^\x00-\x20:@\x7f]{1,255}")
 NUMBER_TO_CALL = re.compile(r"\+?[0-9]{3,15}")
 WHOLE = re.compile(r"[0-9]{1,10}")
@@ -175,7 +178,7 @@ def encode(
         try:
             fields = _read(row, FIELDS[kind])
             of = fields.pop("account", account)
-            if accounts is not None and of not in accounts:
+            if not ACCOUNT.fullmatch(of) or (accounts is not None and of not in accounts):
                 raise MalformedRecord("field account: needed an account of the settings")
         except MalformedRecord as wrong:
             raise MalformedRecord(f"{called} {number}: {wrong}") from None
@@ -188,7 +191,8 @@ def encode(
 def _read(row: Row, known: Mapping[str, Field]) -> dict[str, str]:
     for name in row:
         if name not in known:
-            raise MalformedRecord(f"there is no field {str(name)[:40]!r}; there are {', '.join(known)}")
+            what = f"field {name!r}" if NAME.fullmatch(str(name)) else "field of that name"  # it may be a value
+            raise MalformedRecord(f"there is no {what}; there are {', '.join(known)}")
     texts = {}
     for name, field in known.items():
         value = row.get(name)
@@ -201,6 +205,30 @@ def _read(row: Row, known: Mapping[str, Field]) -> dict[str, str]:
             raise MalformedRecord(f"field {name}: needed {field.needed}")
         texts[name] = text
     return texts
+
+
+def of_json(text: bytes) -> Iterable[Row]:
+    """
+    Read one list of JSON objects, or JSON lines.
+
+    Raises
+    ------
+    MalformedRecord
+        If it is neither.
+    """
+    if not text.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+        yield from of_lines(text)
+        return
+    try:
+        rows = _objects(text)
+    except (ValueError, RecursionError):
+        rows = None
+    if not isinstance(rows, list):
+        raise MalformedRecord("the file begins like a list of JSON and is none, in UTF-8")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise MalformedRecord(f"row {number}: needed a JSON object")
+        yield row
 
 
 def of_lines(text: bytes) -> Iterable[Row]:
@@ -220,9 +248,7 @@ def of_lines(text: bytes) -> Iterable[Row]:
     lines = text.rstrip().split(b"\n") if text.strip() else []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(
-                line.decode("utf-8-sig"), object_pairs_hook=_unique, parse_float=str, parse_constant=_refuse
-            )
+            row = _objects(line)
         except MalformedRecord as twice:
             raise MalformedRecord(f"line {number}: {twice}") from None
         except (ValueError, RecursionError):
@@ -230,6 +256,11 @@ def of_lines(text: bytes) -> Iterable[Row]:
         if not isinstance(row, dict):
             raise MalformedRecord(f"line {number}: needed one JSON object on each line, in UTF-8")
         yield row
+
+
+def _objects(text: bytes) -> object:
+    decoded = text.decode("utf-8-sig")
+    return json.loads(decoded, object_pairs_hook=_unique, parse_float=str, parse_constant=_refuse)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

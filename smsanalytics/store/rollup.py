@@ -14,7 +14,7 @@ import narwhals as nw
 from smsanalytics.codes import DELIVERED, FAILED, NO_STATUS, OPEN, TEST_MODE_ERR
 
 KEY = ("account", "message_id", "phone")
-TERMS = ("type", "parts", "cost", "sender")  #: of the order; they travel together
+TERMS, PRICE = ("type", "sender"), ("parts", "cost")  #: each pair travels together
 NETWORK = ("mcc", "mnc", "operator", "country", "region")
 SEPARATOR = "\x1f"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,10 +37,11 @@ MERGE = {
     "hlr": "max",
     "test_mode": "max",
     "terms": "min",
+    "price": "min",
     "network": "min",
     "tag": "min",
 }
-SENDS_YIELD = 5 * 10**15  #: µs added to the receipt of a send's terms: they count only where no callback gives any
+SENDS_YIELD = 5 * 10**15  #: µs added to the receipt of what a send says: it counts where no callback says any
 
 STORED_TYPES = {"type": nw.Int16(), "parts": nw.Int32(), "cost": nw.Decimal(12, 4)}
 
@@ -79,6 +80,7 @@ def rows_of(events: Frame) -> Frame:
         hlr=nw.col("hlr"),
         test_mode=(nw.col("err") == TEST_MODE_ERR).fill_null(value=False),
         terms=_together(TERMS),
+        price=_together(PRICE),
         network=_together(NETWORK),
         tag=nw.lit(None, dtype=nw.String),
     )
@@ -93,6 +95,7 @@ def rows_of_sends(sends: Frame) -> Frame:
         "hlr": no,
         "test_mode": no,
         "terms": _together(TERMS, later=SENDS_YIELD),
+        "price": _together(PRICE, later=SENDS_YIELD),
         "network": nw.lit(None, dtype=nw.String),
         "tag": nw.col("tag"),
     }
@@ -109,8 +112,8 @@ def merge(rows: Frame) -> Frame:
 
 
 def split(rows: Frame) -> Frame:
-    """Give values that travelled together their own columns; ``terms_at`` and ``network_at`` serve the next fold."""
-    return rows.with_columns(**_apart("terms", TERMS), **_apart("network", NETWORK))
+    """Give values that travelled together their own columns; their ``…_at`` serve the next fold."""
+    return rows.with_columns(**_apart("terms", TERMS), **_apart("price", PRICE), **_apart("network", NETWORK))
 
 
 def _since_epoch(at: nw.Expr) -> nw.Expr:

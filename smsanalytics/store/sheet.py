@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import duckdb
 import narwhals as nw
 
 from smsanalytics.errors import MalformedRecord, UnknownName
-from smsanalytics.store.records import UNIX, Row, of_lines
+from smsanalytics.store.records import NAME, UNIX, Row, of_json
 
 DELIMITERS = ",;\t"
 TIMES = ("sent_at", "requested_at")
@@ -28,7 +28,7 @@ def of_frame(frame: Any) -> list[Row]:
     MalformedRecord
         If a column holds values of several types.
     """
-    lazy = nw.from_native(frame).lazy()
+    lazy = nw.maybe_reset_index(nw.from_native(frame)).lazy()
     try:
         return list(lazy.collect("pyarrow").iter_rows(named=True))
     except (TypeError, ValueError, OverflowError):  # of Arrow, whose text quotes values
@@ -37,7 +37,9 @@ def of_frame(frame: Any) -> list[Row]:
 
 def of_file(path: Path) -> Iterator[Row]:
     """
-    The rows of a file, read by its suffix: ``.csv``, ``.parquet``, and ``.jsonl`` or ``.ndjson``.
+    The rows of a file, read by its suffix: ``.csv``, ``.parquet``, and ``.json``, ``.jsonl`` or ``.ndjson``.
+
+    JSON is an object on each line, or one list of them.
 
     CSV is UTF-8 with a line of names, separated by comma, semicolon or tab; all its values are texts.
 
@@ -48,7 +50,7 @@ def of_file(path: Path) -> Iterator[Row]:
     MalformedRecord
         If the file is not what its suffix says.
     """
-    readers = {".csv": _csv, ".parquet": _parquet, ".jsonl": _lines, ".ndjson": _lines}
+    readers = {".csv": _csv, ".parquet": _parquet, ".json": _json, ".jsonl": _json, ".ndjson": _json}
     if path.suffix.lower() not in readers:
         raise UnknownName.of("kind of file", path.suffix, readers)
     return readers[path.suffix.lower()](path)
@@ -61,7 +63,9 @@ def _csv(path: Path) -> Iterator[Row]:
             file.seek(0)
             delimiter = max(DELIMITERS, key=first.count)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
-            names = next(reader, [])
+            names = [name.strip() for name in next(reader, [])]
+            if not names:
+                raise MalformedRecord(f"{path} is empty; needed a line of names")
             if len(set(names)) < len(names):
                 raise MalformedRecord("a column of the file is there twice")
             for number, values in enumerate(filter(None, reader), start=1):
@@ -83,8 +87,8 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise MalformedRecord(f"{path} cannot be read as Parquet") from None
 
 
-def _lines(path: Path) -> Iterator[Row]:
-    yield from of_lines(path.read_bytes())
+def _json(path: Path) -> Iterator[Row]:
+    yield from of_json(path.read_bytes())
 
 
 def renamed(rows: Iterable[Row], theirs_of: Mapping[str, str]) -> Iterator[Row]:
@@ -100,7 +104,7 @@ def renamed(rows: Iterable[Row], theirs_of: Mapping[str, str]) -> Iterator[Row]:
     for row in rows:
         for ours, theirs in theirs_of.items():
             if theirs not in row:
-                raise UnknownName.of("column of the file", theirs, row)
+                raise UnknownName.of("column of the file", theirs, [name for name in row if NAME.fullmatch(name)])
             if ours in row and ours not in ours_of:
                 raise MalformedRecord(f"the file has a column {ours} of its own besides the one that is to be it")
         yield {ours_of.get(name, name): value for name, value in row.items()}
@@ -117,21 +121,6 @@ def in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:
     """
     for row in rows:
         yield {name: _with_zone(value, zone) if name in TIMES else value for name, value in row.items()}
-
-
-def zone(tz: str) -> ZoneInfo:
-    """
-    A zone by its name.
-
-    Raises
-    ------
-    UnknownName
-        If there is none.
-    """
-    try:
-        return ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UnknownName(f"there is no time zone {tz!r}; an example is 'Europe/Moscow'") from None
 
 
 def _with_zone(value: object, zone: ZoneInfo) -> object:

@@ -12,7 +12,6 @@ import pytest
 from worlds import World
 
 import smsanalytics as sms
-from smsanalytics.codes import STATUSES
 from smsanalytics.metrics.population import FACTS
 from smsanalytics.questions import BY_ATTEMPT, BY_CALLBACK, BY_INCOMING, BY_MESSAGE, BY_STATUS
 
@@ -87,7 +86,7 @@ class Expected:
                 self.rejected,
                 by,
                 tz=TZ,
-                known=STATUSES,
+                known=oracle.DELIVERED | oracle.FAILED | oracle.OPEN,
             )
         frames = {"inbound_volume": [self.texts], "reply_rate": [self.messages, self.all_texts],
                   "confirmation_success": [self.attempts], "callback_lag": [self.statuses]}  # fmt: skip

@@ -92,7 +92,7 @@ def test_parquet_keeps_its_types_and_lines_their_numbers(tmp_path):
 
 def test_a_file_of_another_kind_is_named_with_those_there_are(tmp_path):
     with pytest.raises(
-        UnknownName, match=r"unknown kind of file '\.xlsx'; there are \.csv, \.jsonl, \.ndjson, \.parquet"
+        UnknownName, match=r"unknown kind of file '\.xlsx'; there are \.csv, \.json, \.jsonl, \.ndjson, \.parquet"
     ):
         list(of_file(tmp_path / "sends.xlsx"))
 
