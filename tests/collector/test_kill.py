@@ -51,7 +51,7 @@ def test_what_was_acknowledged_is_stored_exactly_once(tmp_path, seed):
         ]
         for thread in threads:
             thread.start()
-        time.sleep(chance.uniform(0.2, 1.4))
+        time.sleep(chance.uniform(0.3, 2.0))
         collector.kill()
         stop.set()
         for thread in threads:

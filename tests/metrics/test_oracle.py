@@ -146,7 +146,7 @@ def keys_of(metric, by):
     return by + {"latency_distribution": ["seconds"], "data_health": ["check"]}.get(metric, [])
 
 
-@pytest.fixture(scope="module", params=[1])
+@pytest.fixture(scope="module", params=[1, 2])
 def world(request, tmp_path_factory):
     """The store of a random world, and what plain loops make of it."""
     world = World(request.param)

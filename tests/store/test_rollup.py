@@ -93,7 +93,7 @@ def handed_out(store, as_of):
     return found
 
 
-@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(events, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_the_fold_agrees_with_brute_force(events, chance):
     with tempfile.TemporaryDirectory() as directory:
@@ -113,7 +113,7 @@ def test_the_fold_agrees_with_brute_force(events, chance):
         for message in expected:
             row = found[message["account"], message["message_id"], message["phone"]]
             assert {name: row[name] for name in message} == message
-        for by in chance.sample([["day"], ["hour"], ["operator"], ["sender"], ["type"], ["day", "operator"], []], 3):
+        for by in [["day"], ["hour"], ["operator"], ["sender"], ["type"], ["day", "operator"], []]:
             check_rates(store, expected, by)
 
 
@@ -147,7 +147,7 @@ def check_rates(store, messages, by):
 STATES = ("delivered", "failed", "pending", "stuck", "unknown")
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(events, min_size=1, max_size=10), st.integers(0, 10))
 def test_folding_in_parts_gives_the_same_rows_as_folding_at_once(events, cut):
     connection = connect(Layout(Path(tempfile.gettempdir())))
