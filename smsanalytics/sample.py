@@ -61,7 +61,7 @@ Timed = tuple[int, list[bytes]]  # received, in microseconds since 1970, and wha
 
 def load_sample(path: str | Path | None = None) -> Store:
     """
-    Open the sample month; it is made on first use, which takes some seconds.
+    Open the sample month; it is made on first use, which takes about 20 seconds.
 
     About 60,000 messages of October 2026 with their statuses, texts of subscribers, calls that confirm numbers, keys
     pressed in voice menus, and what the customer's system recorded. On the 14th MegaFon is out of order from 10 to

@@ -13,14 +13,12 @@ import duckdb
 
 from smsanalytics.errors import StoreError
 from smsanalytics.store import durable
+from smsanalytics.store.journal import DAY, entry, is_whole, line
 from smsanalytics.store.journal import VERSION as FORMAT
-from smsanalytics.store.journal import entry, is_whole, line
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
 from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, KIND_OF_TABLE, SORTED_BY, TABLE_OF_KIND, VERSION, typed
 
 PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, KV_METADATA {{smsanalytics: '{VERSION}'}}"
-DAY = 86_400_000_000  # microseconds
-
 
 DUCKDB_FAILS = (duckdb.Error, UnicodeDecodeError)  # the latter where its error text ends within a character
 
