@@ -93,6 +93,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "p99": ("p99: 99 % within", "p99: 99 % за"),
     "within": ("within {time}", "за {time}"),
     "under": ("< 1 s", "< 1 с"),
+    "ask": ("Ask the provider's support, with some ids of such messages.",
+            "Спросите поддержку провайдера, приложив несколько id таких сообщений."),
     "unlisted": ("unlisted code", "код не описан"),
     # columns of tooltips
     "low": ("95 % from", "95 % от"),

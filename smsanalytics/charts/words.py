@@ -18,7 +18,7 @@ from smsanalytics.charts.labels import (
     TIME_UNITS,
     WEEKDAYS,
 )
-from smsanalytics.codes import ERRORS, STATUSES, TYPES, Code
+from smsanalytics.codes import ERRORS, STATUSES, TYPES, Code, cause_of
 from smsanalytics.errors import UnknownName
 
 NARROW = "\u202f"  #: a narrow space that does not break: groups digits, stands before a unit
@@ -140,21 +140,24 @@ class Words:
     def cause(self, status: Any, err: Any) -> str:
         """Return why a message failed, the codes behind it."""
         codes = "/".join(str(int(code)) for code in (status, err) if not pd.isna(code))
-        known = self._cause(status, err)
+        known = _cause(status, err)
         return f"{self._name(known) if known else self('unlisted')} · {codes}"
 
     def meaning(self, status: Any, err: Any) -> str:
         """Return the sentence of the code table on why a message failed."""
-        known = self._cause(status, err)
+        known = _cause(status, err)
         return (known.meaning_ru if self.lang == "ru" else known.meaning_en) if known else self("unlisted")
 
-    def _cause(self, status: Any, err: Any) -> Code | None:
-        """The reason where one was given, else the status."""
-        if not pd.isna(err) and int(err) != 0:
-            return ERRORS.get(int(err))
-        return None if pd.isna(status) else STATUSES.get(int(status))
+    def action(self, status: Any, err: Any) -> str:
+        """Return what to do about messages that failed so."""
+        known = _cause(status, err)
+        return (known and (known.action_ru if self.lang == "ru" else known.action_en)) or self("ask")
 
     def _name(self, code: Code) -> str:
         if self.lang == "ru":
             return re.split(r"[:;,(]", code.meaning_ru)[0].strip()
         return " ".join(CAPITALS.get(word, word) for word in code.name.split("_"))
+
+
+def _cause(status: Any, err: Any) -> Code | None:
+    return cause_of(*(None if pd.isna(code) else int(code) for code in (status, err)))
