@@ -1,47 +1,41 @@
-"""Draw the pictures of the README from a simulated fortnight: ``python docs/pictures.py``."""
+"""Draw the pictures of the README and of the pages here from the sample month: ``python docs/pictures.py``."""
 
 from __future__ import annotations
 
-import tempfile
-from datetime import UTC, datetime
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from smsanalytics import charts, open_store
-from smsanalytics.provider.simulator import World
-from smsanalytics.store.journal import Journal, entry
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
-from smsanalytics.wire.callback import Terms, read
+import smsanalytics as sms
+from smsanalytics import charts
 
-UNTIL = datetime(2026, 11, 22, 9, tzinfo=UTC)
-SECRET = "a-secret-for-the-pictures"  # noqa: S105
 HERE = Path(__file__).parent
 
+OUTAGE = {"start": "2026-10-14", "end": "2026-10-15", "where": {"operator": "MegaFon"}}
+SPAM = {"start": "2026-10-20", "end": "2026-10-21", "where": {"sender": "SHOP"}}
+PUMPED = {"start": "2026-10-24", "end": "2026-10-25"}
+AROUND_SPAM = {"start": "2026-10-17", "end": "2026-10-25"}
 
-def collect(layout: Layout, world: World) -> None:
-    """Put the authentic callbacks of a world into a store, as if all were received when it ends."""
-    journal = Journal(layout, "w0", now=lambda: int(UNTIL.timestamp()) * 10**9)
-    authentic = []
-    for body in world.posts(SECRET, forged=False):
-        [one] = read(body, Terms({"picture": SECRET.encode()}))
-        authentic.append(
-            entry(
-                account="default",
-                kind=one.kind,
-                signed_by=one.signed_by,
-                key=one.key,
-                fields=one.fields,
-                extra=one.extra,
-            )
-        )
-    journal.write(authentic)
-    journal.close()
-    with Maintenance(layout, {}) as maintenance:
-        maintenance.run()
+PICTURES: dict[str, Callable[[sms.Store], Any]] = {
+    "delivery_rate": lambda store: charts.delivery_rate(store.delivery_rate(["day"])),
+    "outage_by_hour": lambda store: charts.delivery_rate(store.delivery_rate(["hour"], **OUTAGE)),
+    "failures_of_a_day": lambda store: charts.failure_mix(store.failure_mix(**SPAM)),
+    "how_soon": lambda store: charts.latency_distribution(store.latency_distribution()),
+    "latency_by_day": lambda store: charts.latency(store.latency(["day"], **AROUND_SPAM)),
+    "confirmations_by_hour": lambda store: charts.confirmation_success(store.confirmation_success(["hour"], **PUMPED)),
+}
 
 
-with tempfile.TemporaryDirectory() as directory:
-    collect(Layout(Path(directory)), World.make(10_000, seed=1, until=UNTIL))
-    store = open_store(directory, tz="Europe/Moscow")
-    charts.delivery_rate(store.delivery_rate(["day"])).save(HERE / "delivery_rate.svg")
-    print("drew docs/delivery_rate.svg")
+def draw(store: sms.Store, into: Path) -> list[Path]:
+    """Draw all of them into a directory."""
+    drawn = []
+    for name, picture in PICTURES.items():
+        drawn.append(into / f"{name}.svg")
+        picture(store).save(drawn[-1])
+    return drawn
+
+
+if __name__ == "__main__":
+    for path in draw(sms.load_sample(), Path(sys.argv[1]) if sys.argv[1:] else HERE / "pictures"):
+        print(f"drew {path}")
