@@ -414,7 +414,7 @@ MEANINGS = {
     "keys": "1 to 32 of `0-9*#`",
     "tag": "your own word for what it was for",
     "purpose": "your own word for why it was asked",
-    "source": "how you told of it: `http`, `import` or `python`",
+    "source": "how you told of it: `http`, `import` or `api` (Python)",
     "requested_at": "when you asked",
     "number_to_call": "the number shown to the subscriber",
     "request_id": "your own",
