@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ def blocks_of(page: str) -> list[Block]:
     """Python with the ``text`` block that follows it, commands with their output, settings; in order."""
     found = []
     matches = list(BLOCK.finditer(page))
-    for match, following in zip(matches, [*matches[1:], None], strict=True):
+    for match, following in zip_longest(matches, matches[1:]):
         indent, language, text = match.groups()
         text = re.sub(f"^{indent}", "", text, flags=re.MULTILINE)
         said = None
