@@ -63,7 +63,7 @@ def _session() -> None:
         elif language == "console":
             for command in re.findall(r"^\$ (.+(?:\\\n.+)*)", text, re.MULTILINE):
                 ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-                output.write(f"$ {command}\n{ran.stdout}{ran.stderr}")
+                output.write(f"$ {command}\n{ran.stdout}{ran.stderr if ran.returncode else ''}")
         outputs.append(output.getvalue())
     json.dump(outputs, sys.stdout)
 

@@ -202,7 +202,7 @@ CASES = {
     "text-to-another-number": Case(403),
 }  # fmt: skip
 UNSEEN = {
-    # counted, and no check can tell them from a subscriber who writes again; the README says so
+    # counted, and no check can tell them from a subscriber who writes again; docs/explanation/signature.md says so
     "text-with-id-and-ts",
     # closed by fixing the account's charset, and by listing its numbers
     "charset-changed", "charset-left-out", "status-123-as-incoming",
