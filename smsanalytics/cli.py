@@ -192,6 +192,41 @@ def metric(
 
 
 @app.command()
+def report(
+    period: Annotated[
+        str | None,
+        typer.Option(
+            help="yesterday, last-week, last-7-days, last-month, 2026-11 and the like.  [default: last-week]",
+            show_default=False,
+        ),
+    ] = None,
+    tz: Annotated[str, typer.Option(help="Zone of days and hours.")] = "UTC",
+    lang: Annotated[str, typer.Option(help="en or ru.")] = "en",
+    out: Annotated[Path, typer.Option(help="Directory for the file.")] = Path("reports"),
+    format_: Annotated[str, typer.Option("--format", help="html, or for machines json or csv.")] = "html",
+    notebook: Annotated[
+        Path | None, typer.Option(help="Run this notebook for the period and publish it instead.", show_default=False)
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Of the made-up month, October 2026 in Moscow.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Write the report of a period as one file, and print where it is."""
+    settings = load(config, data=data)
+    from smsanalytics.api import open_store
+    from smsanalytics.report.file import write
+
+    if sample:
+        from smsanalytics.sample import load_sample
+
+        store, period = load_sample(), period or "2026-10"
+    else:
+        store = open_store(settings.data, tz=tz)
+    written = write(store, out, period=period or "last-week", lang=lang, format=format_, notebook=notebook)
+    typer.echo(written.path)
+
+
+@app.command()
 def simulate(
     url: Annotated[str, typer.Option(help="Handler address of the collector.")],
     secret_file: Annotated[

@@ -10,6 +10,7 @@ SmsAnalyticsError
 ├── StoreError             the data directory cannot be used as asked
 │   ├── StoreBusy          another process holds the lock
 │   └── JournalError       an event could not be made durable (503)
+├── ReportError            a report cannot be made
 ├── MalformedRecord        a row that tells of a send or a request is not as it must be (400)
 ├── UnknownName            a word that is not in a known list
 ├── MissingColumns         a frame lacks columns that a metric needs
@@ -66,6 +67,10 @@ class StoreBusy(StoreError):
 
 class JournalError(StoreError):
     """An event could not be made durable; nothing of its batch counts as stored."""
+
+
+class ReportError(SmsAnalyticsError):
+    """A report cannot be made."""
 
 
 class MalformedRecord(SmsAnalyticsError, ValueError):
