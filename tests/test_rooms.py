@@ -23,7 +23,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "api": {"store", "metrics", "questions", "periods", "errors"},
     "formats": {"errors"},
     "answers": {"api", "formats", "metrics", "periods", "errors"},
-    "report": {"report", "api", "charts", "errors"},
+    "report": {"report", "api", "charts", "periods", "store.durable", "errors"},
     "provider": {"provider", "errors"},
     "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
@@ -36,6 +36,8 @@ HOME = {  # library: the rooms that may use it
     "altair": {"charts", "report"},
     "vl_convert": {"charts", "report"},
     "jinja2": {"report"},
+    "apscheduler": {"report"},
+    "smtplib": {"report"},
     "starlette": {"collector"},
     "uvicorn": {"collector"},
     "pydantic": {"settings"},
