@@ -5,7 +5,8 @@ import pytest
 from smsanalytics.errors import UnknownName
 from smsanalytics.report.cron import Cron
 
-MONDAY = datetime(2026, 11, 16)
+wall = datetime.fromisoformat  # without a zone
+MONDAY = wall("2026-11-16")
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -120,7 +121,7 @@ def test_what_cannot_be_said_is_refused_in_words(expression, words):
 @pytest.mark.parametrize("expression", ["* * * * *", "*/7 3 * * *", "0 8 * * mon", "0 0 29 2 *", "59 23 31 12 *"])
 def test_the_latest_of_many_is_the_last_of_all(expression):
     cron = Cron(expression)
-    after = datetime(2026, 10, 5, 7, 59, 30)
+    after = wall("2026-10-05T07:59:30")
     for until in (after + timedelta(minutes=minutes) for minutes in (0, 1, 17, 1440, 1441, 10_081)):
         every, time = [], after
         while (time := cron.next(time + timedelta(seconds=1))) <= until:
@@ -129,7 +130,7 @@ def test_the_latest_of_many_is_the_last_of_all(expression):
 
 
 def test_a_time_is_done_once_it_is_reached():
-    daily, eight = Cron("0 8 * * *"), datetime(2026, 11, 16, 8)
+    daily, eight = Cron("0 8 * * *"), wall("2026-11-16T08:00")
     second = timedelta(seconds=1)
     assert daily.latest(after=eight - second, until=eight) == eight
     assert daily.latest(after=eight, until=eight) is None
@@ -138,5 +139,5 @@ def test_a_time_is_done_once_it_is_reached():
 
 
 def test_decades_of_downtime_take_no_time():
-    latest = Cron("* * * * *").latest(after=datetime(1996, 1, 1), until=datetime(2026, 11, 16, 8, 0, 30))
-    assert latest == datetime(2026, 11, 16, 8)
+    latest = Cron("* * * * *").latest(after=wall("1996-01-01"), until=wall("2026-11-16T08:00:30"))
+    assert latest == wall("2026-11-16T08:00")

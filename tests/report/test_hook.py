@@ -1,6 +1,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_command_that_does_not_end_is_killed_with_what_it_started(tmp_path):
         "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); open('child', 'w').write(str(p.pid)); p.wait()"
     )
     began = time.monotonic()
-    with pytest.raises(DeliveryFailed, match="^not done after 2 s$"):
+    with pytest.raises(DeliveryFailed, match=r"^not done after 2 s$"):
         call([sys.executable, "-c", child], tmp_path, about={}, timeout=2)
     assert time.monotonic() - began < 20
     grandchild = int((tmp_path / "child").read_text())
@@ -79,8 +80,7 @@ def test_a_command_that_does_not_end_is_killed_with_what_it_started(tmp_path):
 
 def alive(number):
     try:
-        with open(f"/proc/{number}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 

@@ -72,7 +72,7 @@ def test_a_server_that_is_not_the_right_one_gets_nothing(box, ca, message, secur
     with serving(box, ca, security, name) as server:
         if wrong == "authority":
             server = replace(server, ca_file=authority(tmp_path)[1])
-        with pytest.raises(DeliveryFailed, match="^SSLCertVerificationError$"):
+        with pytest.raises(DeliveryFailed, match=r"^SSLCertVerificationError$"):
             server.send(message, TO)
     assert box.messages == []
 
@@ -87,7 +87,7 @@ def test_without_an_authority_of_ones_own_the_systems_count(box, ca, message):
 
 
 def test_a_server_that_offers_no_tls_gets_nothing(box, ca, message):
-    with serving(box, ca, "none") as server, pytest.raises(DeliveryFailed, match="^SMTPNotSupportedError$"):
+    with serving(box, ca, "none") as server, pytest.raises(DeliveryFailed, match=r"^SMTPNotSupportedError$"):
         replace(server, security="starttls").send(message, TO)
     assert box.messages == []
 
@@ -95,9 +95,9 @@ def test_a_server_that_offers_no_tls_gets_nothing(box, ca, message):
 def test_it_logs_in(box, ca, message):
     with serving(box, ca, login=True) as server:
         replace(server, user="reports", password=PASSWORD).send(message, TO)
-        with pytest.raises(DeliveryFailed, match="^SMTPAuthenticationError 535$"):
+        with pytest.raises(DeliveryFailed, match=r"^SMTPAuthenticationError 535$"):
             replace(server, user="reports", password="other").send(message, TO)
-        with pytest.raises(DeliveryFailed, match="^SMTPSenderRefused 530$"):
+        with pytest.raises(DeliveryFailed, match=r"^SMTPSenderRefused 530$"):
             server.send(message, TO)
     assert len(box.messages) == 1
     assert set(box.logins) == {b"reports"}
@@ -106,7 +106,7 @@ def test_it_logs_in(box, ca, message):
 
 def test_those_who_are_refused_are_named_and_the_others_got_it(box, ca, message):
     box.refused = {"desk@example.org"}
-    with serving(box, ca) as server, pytest.raises(DeliveryFailed, match="^1 of 2 recipients refused 550$") as failed:
+    with serving(box, ca) as server, pytest.raises(DeliveryFailed, match=r"^1 of 2 recipients refused 550$") as failed:
         server.send(message, TO)
     assert [recipients for recipients, _ in box.messages] == [["boss@example.org"]]
     assert (failed.value.refused, failed.value.alone) == (("desk@example.org",), True)
@@ -141,7 +141,7 @@ def test_nobody_there(message):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(DeliveryFailed, match="^ConnectionRefusedError$") as failed:
+    with pytest.raises(DeliveryFailed, match=r"^ConnectionRefusedError$") as failed:
         Server("127.0.0.1", "reports@example.org", port).send(message, TO)
     assert not failed.value.alone
 
@@ -150,7 +150,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever(message, monkeypa
     monkeypatch.setattr("smsanalytics.report.mail.TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         server = Server("127.0.0.1", "reports@example.org", mute.getsockname()[1])
-        with pytest.raises(DeliveryFailed, match="^SMTPServerDisconnected$"):
+        with pytest.raises(DeliveryFailed, match=r"^SMTPServerDisconnected$"):
             server.send(message, TO)
 
 
