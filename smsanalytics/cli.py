@@ -204,7 +204,7 @@ def schedule(
     """
     Make the reports of the settings at their times, and send them, until SIGTERM.
 
-    Each [reports.NAME] says when (cron, in its zone) and of which period. The first run ever only counts from then on;
+    Each table reports.NAME says when (cron, in its zone) and of which period. The first run ever only counts from then on;
     after that a time that was missed is made up for once, however many there were, and none is done twice: what is done
     is noted in OUT/NAME.schedule.json. A time that comes twice when clocks go back counts once, and one that is skipped
     when they go forward is due right after.

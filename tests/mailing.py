@@ -23,7 +23,7 @@ class Box:
     What came, and what the server is to say.
 
     ``answers`` maps a command (``RCPT``, ``DATA``) to what it is answered with instead, ``refused`` are recipients who
-    get a 550, and ``deaf`` drops the connection after the 250 of a message, where others would answer QUIT.
+    get a 550, and ``deaf`` drops the connection where others answer QUIT.
     """
 
     def __init__(self) -> None:
@@ -52,9 +52,12 @@ class Box:
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         self.messages.append((list(envelope.rcpt_tos), message))
         self.secure.append(server.transport.get_extra_info("ssl_object") is not None)
-        if self.deaf:
-            asyncio.get_running_loop().call_later(0.05, server.transport.abort)
         return "250 taken"
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802
+        if self.deaf:
+            server.transport.abort()
+        return "221 bye"
 
     def authenticate(self, server, session, envelope, mechanism, data):
         self.logins.append(data.login)

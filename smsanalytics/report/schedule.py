@@ -121,7 +121,8 @@ class Schedule:
                     tick.modify(next_run_time=now)
         except SystemExit:
             self._stop.set()
-            scheduler.shutdown()
+            if scheduler.running:
+                scheduler.shutdown()
 
 
 def overview(plans: Sequence[Plan], now: datetime) -> Iterator[str]:

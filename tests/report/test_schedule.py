@@ -195,6 +195,7 @@ def test_a_clock_that_was_wrong_for_a_while_repeats_nothing(example_store, plan,
     tick(example_store, plan, datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
     assert tick(example_store, plan, START + DAY + MINUTE)
     assert made == [("daily", date(2026, 11, 17))]
+    assert Ledger.read(plan.ledger).done == datetime.fromisoformat("2026-11-17T08:00")
 
 
 def test_a_pause_noted_by_a_wrong_clock_does_not_last(example_store, plan, made, box, server):
@@ -379,9 +380,9 @@ def test_a_newer_report_in_the_place_of_an_older_is_sent_once(example_store, pla
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        (StoreError("there is no store at data"), "there is no store at data"),
-        (OSError(28, "No space left on device", "/reports"), "OSError: No space left on device"),
-        (ValueError("79001230001"), "ValueError"),
+        (lambda: StoreError("there is no store at data"), "there is no store at data"),
+        (lambda: OSError(28, "No space left on device", "/reports"), "OSError: No space left on device"),
+        (lambda: ValueError("79001230001"), "ValueError"),
     ],
     ids=["store", "disk", "defect"],
 )
@@ -393,7 +394,7 @@ def test_a_report_that_cannot_be_made_is_tried_again_and_stops_no_other(
     def failing(store, out, *, name, **rest):
         if name == "daily":
             tries.append(name)
-            raise trouble
+            raise trouble()
         return writing(store, out, name=name, **rest)
 
     monkeypatch.setattr(job_module, "write", failing)
@@ -446,6 +447,21 @@ def test_where_nothing_can_be_noted_nothing_is_sent(example_store, plan, made, b
         assert caplog.text.count("report daily: OSError: No space left on device") == 1
         full_disk.clear()
         assert schedule.tick(START + DAY + 30 * MINUTE)
+    assert len(box.messages) == 1
+
+
+def test_a_try_that_cannot_be_noted_is_not_made(example_store, plan, made, box, server, full_disk):
+    plan = replace(plan, to=(BOSS,))
+    tick(example_store, plan, START, server)
+    box.answers = {"DATA": "451 later"}
+    tick(example_store, plan, START + DAY, server)
+    box.answers = {}
+    full_disk.append(True)
+    for hours in (1, 2, 3):
+        assert not tick(example_store, plan, START + DAY + hours * HOUR, server)
+    assert box.messages == []
+    full_disk.clear()
+    assert tick(example_store, plan, START + DAY + 4 * HOUR, server)
     assert len(box.messages) == 1
 
 
