@@ -113,5 +113,21 @@ def period(name: str, *, today: date) -> tuple[date, date]:
     raise UnknownName(f"{name!r} is no period; there are {', '.join(NAMES)}")
 
 
+def before(first: date, after: date) -> date:
+    """
+    The first day of the period of the same kind just before: as many months if it is of whole months, else days.
+
+    Examples
+    --------
+    >>> print(before(date(2026, 3, 1), date(2026, 4, 1)), before(date(2026, 11, 16), date(2026, 11, 23)))
+    2026-02-01 2026-11-09
+    """
+    if first.day == after.day == 1:
+        months = (after.year - first.year) * 12 + after.month - first.month
+        month = first.year * 12 + first.month - 1 - months
+        return date(month // 12, month % 12 + 1, 1)
+    return first - (after - first)
+
+
 def _next_month(first: date) -> date:
     return (first + 31 * DAY).replace(day=1)

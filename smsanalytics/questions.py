@@ -50,8 +50,14 @@ class Slice:
         """The rows of a relation whose time is in the period."""
         for bound, compare in ((self.start, ">="), (self.end, "<")):
             if bound is not None:
-                relation = relation.filter(f'"{at}" {compare} {moment(bound)}')
+                relation = relation.filter(f"{at} {compare} {moment(bound)}")
         return relation
+
+    def is_within(self, other: Slice) -> bool:
+        """Whether the rows of another slice, from the same moment and in the same zone, hold all of this one."""
+        starts = other.start is None or (self.start is not None and self.start >= other.start)
+        ends = other.end is None or (self.end is not None and self.end <= other.end)
+        return starts and ends and (self.zone, self.as_of) == (other.zone, other.as_of)
 
 
 class Questions:
@@ -372,7 +378,7 @@ class Questions:
         """
         by, asked = _known(by, BY_INCOMING), self._slice(start, end, tz, where, as_of)
         texts = self._tables.distinct("incoming", as_of=asked.as_of)
-        texts = asked.between(texts.select("*, coalesce(sent_at, received_at) AS at"), "at")
+        texts = asked.between(texts.select('*, coalesce(sent_at, received_at) AS "at"'), '"at"')
         texts = self._calendar(texts, "at", asked)
         return self._asked(metrics.inbound_volume, by, asked, BY_INCOMING, texts)
 
@@ -648,7 +654,7 @@ class Questions:
         ]
         until = asked.as_of or self._newest() or EPOCH
         found = metrics.attempts(*tables, as_of=until, window=window, tz=asked.zone.key)
-        return asked.between(found, "at")
+        return asked.between(found, '"at"')
 
     def _calendar(self, events: Relation, at: str, asked: Slice) -> Relation:
         return metrics.with_calendar(events, at, tz=asked.zone.key)

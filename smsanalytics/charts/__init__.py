@@ -7,6 +7,7 @@ claimed, the subtitle of which period and of how many.
 """
 
 from smsanalytics.charts.costs import cost
+from smsanalytics.charts.drawing import dark_style, heading, to_svg
 from smsanalytics.charts.durations import callback_lag, latency, latency_distribution
 from smsanalytics.charts.failures import failure_mix
 from smsanalytics.charts.health import data_health
@@ -20,13 +21,16 @@ __all__ = [
     "callback_lag",
     "confirmation_success",
     "cost",
+    "dark_style",
     "data_health",
     "delivery_rate",
     "failure_mix",
+    "heading",
     "inbound_volume",
     "latency",
     "latency_distribution",
     "reachability",
     "reply_rate",
     "to_html",
+    "to_svg",
 ]

@@ -15,7 +15,6 @@ from smsanalytics.charts.frames import Groups, read
 from smsanalytics.charts.words import Words
 
 QUANTILES = ("p50", "p90", "p99")
-SHADES = {"p50": theme.PALETTE[0], "p90": "#9CC6E3", "p99": "#D9E9F4"}  # of one blue; the darker, the more usual
 POINTS = 300  #: of a cumulative line; between two of its points the eye sees no step
 
 
@@ -203,14 +202,14 @@ def _ribbon(
 
     frame = frame.sort_values("_at")
     base = alt.Chart(theme.data(frame)).encode(x=axes.over_time(groups, words, axis=axis))
-    outer = base.mark_area(color=SHADES["p99"]).encode(y=y("_p90"), y2=alt.Y2("_p99"))
-    inner = base.mark_area(color=SHADES["p90"]).encode(y=y("_p50"), y2=alt.Y2("_p90"))
-    tail = base.mark_rule(color=SHADES["p99"], strokeWidth=4).encode(y=y("_p50"), y2=alt.Y2("_p99"))
-    body = base.mark_rule(color=SHADES["p90"], strokeWidth=4).encode(
+    outer = base.mark_area(color=theme.SHADES["p99"]).encode(y=y("_p90"), y2=alt.Y2("_p99"))
+    inner = base.mark_area(color=theme.SHADES["p90"]).encode(y=y("_p50"), y2=alt.Y2("_p90"))
+    tail = base.mark_rule(color=theme.SHADES["p99"], strokeWidth=4).encode(y=y("_p50"), y2=alt.Y2("_p99"))
+    body = base.mark_rule(color=theme.SHADES["p90"], strokeWidth=4).encode(
         y=y("_p50"), y2=alt.Y2("_p90")
     )  # seen where a day is alone
-    line = base.mark_line(color=SHADES["p50"], strokeWidth=2).encode(y=y("_p50"))
-    dots = base.mark_point(color=SHADES["p50"], filled=True, size=30, opacity=1)
+    line = base.mark_line(color=theme.SHADES["p50"], strokeWidth=2).encode(y=y("_p50"))
+    dots = base.mark_point(color=theme.SHADES["p50"], filled=True, size=30, opacity=1)
     dots = dots.encode(y=y("_p50"), tooltip=[*groups.tooltip(words), *_tooltip(frame, words)])
     layers = [tail, body, outer, inner, line, dots, *_ends(frame.dropna(subset=["_p50"]), domain, height, words)]
     return alt.LayerChart(layer=layers).properties(width=theme.WIDTH, height=height)
@@ -223,9 +222,9 @@ def _ends(frame: pd.DataFrame, domain: tuple[float, float], height: int, words: 
     for name in QUANTILES if len(frame) else ():
         free = min(height * (1 - (math.log(frame[f"_{name}"].iloc[-1]) - low) / (high - low)), free - 12.0)
         text = alt.Chart(theme.data(pd.DataFrame({"name": [name]}))).mark_text(
-            align="left", color=theme.INK, fontSize=11
+            align="left", dx=6, color=theme.INK, fontSize=11
         )
-        layers.append(text.encode(x=alt.value(theme.WIDTH + 6), y=alt.value(free), text=alt.TextValue(words(name))))
+        layers.append(text.encode(x=alt.value("width"), y=alt.value(free), text=alt.TextValue(words(name))))
     return layers
 
 
@@ -238,8 +237,8 @@ def _rows(duration: Duration, groups: Groups, words: Words) -> alt.LayerChart:
     domain = axes.log_domain(pd.concat([frame["_p50"], frame["_p99"]]))
     known, y = frame.dropna(subset=["_p50"]), rows.axis(frame["_group"])
     base = alt.Chart(theme.data(known)).encode(y=y)
-    tail = base.mark_rule(color=SHADES["p99"], strokeWidth=4).encode(x=x("_p50"), x2=alt.X2("_p99"))
-    body = base.mark_rule(color=SHADES["p90"], strokeWidth=8).encode(x=x("_p50"), x2=alt.X2("_p90"))
+    tail = base.mark_rule(color=theme.SHADES["p99"], strokeWidth=4).encode(x=x("_p50"), x2=alt.X2("_p99"))
+    body = base.mark_rule(color=theme.SHADES["p90"], strokeWidth=8).encode(x=x("_p50"), x2=alt.X2("_p90"))
     names = [words(name) for name in QUANTILES]
     long = pd.concat([known.assign(_quantile=words(name), _seconds=known[f"_{name}"]) for name in QUANTILES])
     shape = alt.Shape(

@@ -18,8 +18,8 @@ def axis(names: Iterable[str], field: str = "_group", *, limit: int = 240, grid:
 
 def beside(frame: pd.DataFrame, y: alt.Y) -> alt.Chart:
     """Return the column ``_text`` as letters to the right of the rows."""
-    texts = alt.Chart(theme.data(frame)).mark_text(align="left", color=theme.INK)
-    placed: alt.Chart = texts.encode(y=y, x=alt.value(theme.ROW_WIDTH + 10), text=alt.Text("_text:N"))
+    texts = alt.Chart(theme.data(frame)).mark_text(align="left", dx=10, color=theme.INK)
+    placed: alt.Chart = texts.encode(y=y, x=alt.value("width"), text=alt.Text("_text:N"))
     return placed
 
 

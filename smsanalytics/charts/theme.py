@@ -20,6 +20,7 @@ PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"]
 DASHES = [[1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [10, 4], [4, 4], [1, 3], [12, 2, 2, 2, 2, 2]]
 SCHEME = alt.SchemeParams(name="viridis")  #: even steps of lightness: the same to all readers, and in print
+SHADES = {"p50": PALETTE[0], "p90": "#9CC6E3", "p99": "#D9E9F4"}  # of one blue; the darker, the more usual
 GREY, INK = "#999999", "#333333"
 WIDTH, HEIGHT, PANEL = 640, 280, 110
 ROW_WIDTH, ROW_HEIGHT = 400, 30

@@ -189,6 +189,11 @@ class Tables:
         """One row per message, as folded."""
         return self._parquet(live.files(self.layout), MESSAGES)
 
+    def held(self, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        """The rows of a relation, computed once: in memory, or, beyond its limit, where the connection spills."""
+        relation.create("held")
+        return self.connection.table("held")
+
     def oldest(self, live: Live) -> datetime:
         """A moment before which no message was sent and no status reported: none is believed that is 30 days late."""
         first = min(live.generations, default=date(1970, 2, 1))

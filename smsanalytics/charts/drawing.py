@@ -1,0 +1,113 @@
+"""A chart as a drawn picture for a page of ours: its heading apart, its colours those of the reader's light or dark."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import vl_convert
+
+from smsanalytics.charts.theme import GREY, INK, PALETTE, SHADES
+
+DARK = {  # each colour of a chart as it is on a dark page
+    "#000": "#e6e6e6",
+    "#000000": "#e6e6e6",
+    INK: "#dddddd",
+    "#555": "#aaaaaa",
+    "#888": "#777777",
+    GREY: "#8a8a8a",
+    "#ddd": "#444444",
+    "#e8e8e8": "#2e3238",
+    "#f2f2f2": "#2a2d33",
+    PALETTE[0]: "#4da3e0",
+    PALETTE[1]: "#f08a3c",
+    PALETTE[2]: "#2cc295",
+    SHADES["p90"]: "#2b5f86",
+    SHADES["p99"]: "#1f3d54",
+}
+
+
+def heading(chart: Any) -> tuple[str, list[str]]:
+    """
+    Return the title of a chart and the lines below it.
+
+    Parameters
+    ----------
+    chart : altair chart
+        As the functions of this package return.
+
+    Returns
+    -------
+    tuple of str and list of str
+
+    Examples
+    --------
+    >>> import smsanalytics as sms
+    >>> heading(sms.charts.delivery_rate(sms.open_store(example_store).delivery_rate(["operator"])))[0]
+    'Delivery rate by operator'
+    """
+    return str(chart.title.text), [str(line) for line in chart.title.subtitle]
+
+
+def to_svg(chart: Any, *, name: str = "chart", width: int | None = None) -> str:
+    """
+    Draw a chart without its heading, to be placed into a page of HTML.
+
+    Parameters
+    ----------
+    chart : altair chart
+        As the functions of this package return; vl-convert escapes every text in it.
+    name : str
+        What ids inside begin with: another for each picture of a page.
+    width : int, optional
+        Of the part that holds the data, instead of the chart's own. [px]
+
+    Returns
+    -------
+    str
+        One SVG element on a transparent ground. It is for the eye alone, so the page should say in words what it
+        shows; `dark_style` gives its colours on a dark page.
+
+    Examples
+    --------
+    >>> import smsanalytics as sms
+    >>> chart = sms.charts.delivery_rate(sms.open_store(example_store).delivery_rate(["operator"]))
+    >>> to_svg(chart)[:24]
+    '<svg aria-hidden="true" '
+    """
+    spec = chart.to_dict()
+    if width is not None:
+        spec["width"] = width
+    del spec["title"]
+    spec["background"] = None
+    spec["config"] |= {"aria": False}
+    drawn: str = vl_convert.vegalite_to_svg(spec)
+    drawn = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", drawn)
+    return drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def dark_style(scope: str) -> str:
+    """
+    Return the style rules that give drawn charts their colours on a dark page.
+
+    Parameters
+    ----------
+    scope : str
+        Selector of what holds the charts.
+
+    Returns
+    -------
+    str
+        CSS, to be put where a dark page is styled; what is white but letters takes the colour ``var(--ground)``.
+
+    Examples
+    --------
+    >>> dark_style(".chart").splitlines()[0]
+    '.chart [fill="#000"] { fill: #e6e6e6; } .chart [stroke="#000"] { stroke: #e6e6e6; }'
+    """
+    colours = DARK | {"white": "var(--ground)"}
+    return "\n".join(
+        f'{scope} {"" if light != "white" else ":not(text)"}[fill="{light}"] {{ fill: {dark}; }} '
+        f'{scope} [stroke="{light}"] {{ stroke: {dark}; }}'
+        for light, dark in colours.items()
+    )
