@@ -199,6 +199,12 @@ class Report(BaseModel):
     to: tuple[MailAddress, ...] = ()
     hook: tuple[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")], ...] = ()
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.notebook and self.format != "html":
+            raise ValueError("a notebook is published as html; leave format out")
+        return self
+
 
 class Mail(BaseModel):
     """

@@ -129,6 +129,7 @@ SENDING = REPORT + 'to = ["boss@example.org"]\n[mail]\nhost = "mail.example.org"
         pytest.param(REPORT + "keep = 0", "reports.weekly.keep", id="keeps-none"),
         pytest.param(REPORT + 'lang = "de"', "reports.weekly.lang: Input should be 'en' or 'ru'", id="lang"),
         pytest.param(REPORT + 'format = "pdf"', "reports.weekly.format", id="format"),
+        pytest.param(REPORT + 'notebook = "x.ipynb"\nformat = "csv"', "a notebook is published as html", id="notebook-as-csv"),
         pytest.param(REPORT + "every = 1", "reports.weekly.every: there is no such setting", id="unknown-of-report"),
         pytest.param("[reports.weekly]\n", "weekly.cron: Field required; reports.weekly.period: Field", id="no-cron"),
         pytest.param('[reports."../x"]\ncron = "* * * * *"\nperiod = "today"', "pattern", id="report-name"),
