@@ -204,10 +204,10 @@ def schedule(
     """
     Make the reports of the settings at their times, and send them, until SIGTERM.
 
-    Each table reports.NAME says when (cron, in its zone) and of which period. The first run ever only counts from then on;
-    after that a time that was missed is made up for once, however many there were, and none is done twice: what is done
-    is noted in OUT/NAME.schedule.json. A time that comes twice when clocks go back counts once, and one that is skipped
-    when they go forward is due right after.
+    Each table reports.NAME says when (cron, in its zone) and of which period. The first run ever only counts from
+    then on; after that a time that was missed is made up for once, however many there were, and none is done twice:
+    what is done is noted in OUT/NAME.schedule.json. A time that comes twice when clocks go back counts once, and one
+    that is skipped when they go forward is due right after.
 
     The report is written to OUT, where the newest KEEP of this report stay. Then it is mailed to all of TO as one
     message (whom the server refuses gets it alone later), and the command HOOK is run, without a shell, with its path
