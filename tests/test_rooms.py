@@ -38,6 +38,8 @@ HOME = {  # library: the rooms that may use it
     "jinja2": {"report"},
     "nbclient": {"report"},
     "nbconvert": {"report"},
+    "apscheduler": {"report"},
+    "smtplib": {"report"},
     "starlette": {"collector"},
     "uvicorn": {"collector"},
     "pydantic": {"settings"},
