@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from smsanalytics import charts as charts
     from smsanalytics import metrics as metrics
+    from smsanalytics import report as report
     from smsanalytics.api import Store as Store
     from smsanalytics.api import open_store as open_store
     from smsanalytics.sample import load_sample as load_sample
@@ -27,8 +28,9 @@ _HOMES = {
     "load_sample": "smsanalytics.sample",
     "charts": "",
     "metrics": "",
+    "report": "",
 }
-__all__ = ["Store", "__version__", "charts", "load_sample", "metrics", "open_store"]
+__all__ = ["Store", "__version__", "charts", "load_sample", "metrics", "open_store", "report"]
 
 
 def __getattr__(name: str) -> Any:

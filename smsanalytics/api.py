@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
@@ -263,10 +266,16 @@ class Store(Questions):
         Examples
         --------
         >>> held = store.held(start="2026-11-21")
-        >>> [held.delivery_rate(by, start="2026-11-21")["submitted"].sum() for by in ("operator", "sender", "hour")]
-        [2, 2, 2]
+        >>> [held.delivery_rate(by, start="2026-11-21").shape[0] for by in ("operator", "sender", "hour")]
+        [2, 1, 2]
         """
         return Held(self, start, end)
+
+    def beside(self) -> Self:
+        """The same store for another thread: each answers one question at a time."""
+        other = copy.copy(self)
+        other._tables = self._tables.beside()
+        return other
 
     def _append(self, kind: str, frame: Any) -> int:
         return records.append(self._tables.layout, records.encode(kind, sheet.of_frame(frame)))
@@ -282,6 +291,8 @@ class Held(Store):
     """
     A store as it was when this was made, with the messages of a period at hand; see `Store.held`.
 
+    What was received in a period, and which call confirmed which request, is computed once for all questions, too.
+
     Attributes
     ----------
     as_of : datetime or None
@@ -292,12 +303,22 @@ class Held(Store):
         super().__init__(store.path, tz=store.tz, horizon=store.horizon)
         self._until = self._tables.newest()
         self._kept = self._slice(start, end, None, None, None)
-        self._messages_kept = self._tables.held(super()._messages(Live.read(self._tables.layout), self._kept))
+        self._names: dict[object, str] = {}
+        self._naming = threading.Lock()
+        self._once("messages", lambda: super(Held, self)._messages(Live.read(self._tables.layout), self._kept))
 
     @property
     def as_of(self) -> datetime | None:
         """The moment that every answer looks from, UTC; None while there is nothing."""
         return self._until
+
+    def _once(self, key: object, make: Callable[[], Relation]) -> Relation:
+        with self._naming:
+            if key not in self._names:
+                name = f"held_{len(self._names)}"
+                self._tables.hold(name, make())
+                self._names[key] = name
+        return self._tables.held(self._names[key])
 
     def _slice(
         self, start: Moment | None, end: Moment | None, tz: str | None, where: Where | None, as_of: Moment | None
@@ -307,5 +328,11 @@ class Held(Store):
 
     def _messages(self, live: Live, asked: Slice) -> Relation:
         if asked.is_within(self._kept):
-            return asked.between(self._messages_kept, "coalesce(sent_at, first_status_at)")
+            return asked.between(self._tables.held(self._names["messages"]), "coalesce(sent_at, first_status_at)")
         return super()._messages(live, asked)
+
+    def _received(self, table: str, asked: Slice) -> Relation:
+        return self._once((table, *asked.extent), lambda: super(Held, self)._received(table, asked))
+
+    def _attempts(self, asked: Slice, window: timedelta) -> Relation:
+        return self._once((window, *asked.extent), lambda: super(Held, self)._attempts(asked, window))

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -192,6 +193,85 @@ def metric(
 
 
 @app.command()
+def report(
+    period: Annotated[
+        str | None,
+        typer.Option(
+            help="yesterday, last-week, last-7-days, last-month, 2026-11 and the like.  [default: last-week]",
+            show_default=False,
+        ),
+    ] = None,
+    tz: Annotated[str, typer.Option(help="Zone of days and hours.")] = "UTC",
+    lang: Annotated[str, typer.Option(help="en or ru.")] = "en",
+    out: Annotated[Path, typer.Option(help="Directory for the file.")] = Path("reports"),
+    format_: Annotated[str, typer.Option("--format", help="html, or for machines json or csv.")] = "html",
+    notebook: Annotated[
+        Path | None, typer.Option(help="Run this notebook for the period and publish it instead.", show_default=False)
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Of the made-up month, October 2026 in Moscow.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Write the report of a period as one file, and print where it is."""
+    settings = load(config, data=data)
+    from smsanalytics.api import open_store
+    from smsanalytics.report.file import write
+
+    if sample:
+        from smsanalytics.sample import load_sample
+
+        store, period = load_sample(), period or "2026-10"
+    else:
+        store = open_store(settings.data, tz=tz)
+    written = write(store, out, period=period or "last-week", lang=lang, format=format_, notebook=notebook)
+    typer.echo(written.path)
+
+
+@app.command()
+def schedule(
+    once: Annotated[bool, typer.Option("--once", help="Do what is due and end: for cron or a systemd timer.")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Say when each report is next and what became of the last.")
+    ] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """
+    Make the reports of the settings at their times, and send them, until SIGTERM.
+
+    Each table reports.NAME says when (cron, in its zone) and of which period. The first run ever only counts from
+    then on; after that a time that was missed is made up for once, however many there were, and none is done twice:
+    what is done is noted in OUT/NAME.schedule.json. A time that comes twice when clocks go back counts once, and one
+    that is skipped when they go forward is due right after.
+
+    The report is written to OUT, where the newest KEEP of this report stay. Then it is mailed to all of TO as one
+    message (whom the server refuses gets it alone later), and the command HOOK is run, without a shell, with its path
+    as last argument and SMSREPORT_JOB and SMSREPORT_TITLE in the environment. What fails is tried again after 1, 2, 4 …
+    60 minutes, for as long as the file is kept, older reports first.
+
+    Killed between the server's "250" and the note of it, the same message goes out twice with one Message-ID; a command
+    that was killed with it runs again.
+
+    With --once the exit code is 1 while something that failed is owed.
+    """
+    settings = load(config, data=data).for_scheduling()
+    from smsanalytics.report.job import Plan
+    from smsanalytics.report.mail import Server
+    from smsanalytics.report.schedule import Schedule, overview
+
+    plans = [Plan(name, **dict(report)) for name, report in settings.reports.items()]
+    if list_:
+        typer.echo("\n".join(overview(plans, datetime.now(UTC))))
+        return
+    server = Server(**settings.mail.opened()) if settings.mail else None
+    with Schedule(settings.data, plans, server) as running:
+        if not once:
+            running.run()
+        elif not running.tick():
+            raise typer.Exit(1)
+
+
+@app.command()
 def simulate(
     url: Annotated[str, typer.Option(help="Handler address of the collector.")],
     secret_file: Annotated[
@@ -237,6 +317,7 @@ def main() -> None:
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         app()
     except SmsAnalyticsError as error:

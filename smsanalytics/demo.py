@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from smsanalytics import charts
 from smsanalytics.api import Store, open_store
 from smsanalytics.errors import SmsAnalyticsError
+from smsanalytics.periods import zone_of
 from smsanalytics.provider.simulator import World, send, tell
-from smsanalytics.provider.truth import STATES, Answer, Truth
-from smsanalytics.report.page import Section, render
+from smsanalytics.provider.truth import Answer, Truth
+from smsanalytics.report.figures import ask
+from smsanalytics.report.page import render
 
 ZONE = "Europe/Moscow"
 RUSH = timedelta(minutes=10)  #: confirmations happen now: a call that is told of 15 minutes late confirms nothing
@@ -101,8 +102,8 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
         "The callbacks were sent within seconds, not when their messages were: times of receipt, "
         "and so the callback lag, are artificial here."
     )
-    page = log.with_name("delivery.html")
-    page.write_text(_page(store), "utf-8")
+    page = log.with_name("report.html")
+    page.write_text(_page(store, store.as_of), "utf-8")
     columns = ["sender", "submitted", "delivery_rate"]
     question = f"sms.open_store({str(data)!r}, tz={ZONE!r}).delivery_rate(['sender']).filter({columns})"
     say(f"\nPage:   {page}")
@@ -210,37 +211,7 @@ def _four_answers(store: Store) -> Table:
     return table
 
 
-def _page(store: Store) -> str:
-    day, operator = store.delivery_rate(["day"]), store.delivery_rate(["operator"])
-    overall = store.delivery_rate([]).iloc[0]
-    shown = day[["day", "submitted", *STATES]].assign(
-        day=day["day"].dt.strftime("%-d %B"), **{"delivery rate": day["delivery_rate"].map("{:.2%}".format)}
-    )
-    summary = (
-        f"{overall.delivered:,} of {overall.submitted:,} submitted messages were delivered: "
-        f"{overall.delivery_rate:.1%} (95 % interval {overall.delivery_rate_low:.1%} to "
-        f"{overall.delivery_rate_high:.1%}). "
-        f"{day.attrs['excluded_n']:,} other messages (HLR lookups, calls, test mode) are not counted."
-    )
-    sections = [
-        Section(
-            "By day",
-            "Hollow dots are days younger than 72 hours: some of their messages are still pending.",
-            charts.delivery_rate(day),
-        ),
-        Section("By operator", "", charts.delivery_rate(operator)),
-        Section("How long it took", "", charts.latency_distribution(store.latency_distribution())),
-        Section("Why messages failed", "", charts.failure_mix(store.failure_mix())),
-        Section("What came in", "", charts.inbound_volume(store.inbound_volume(["day", "to_number"]))),
-        Section(
-            "Numbers confirmed by a call",
-            "All of them were asked for in the last ten minutes: a call that is told of late confirms nothing.",
-            charts.confirmation_success(store.confirmation_success(["purpose"])),
-        ),
-        Section(
-            "The counts",
-            "Pending: no outcome yet. Stuck: none after 72 hours. Unknown: a status code that no list explains.",
-            table=shown,
-        ),
-    ]
-    return render("A fortnight of simulated traffic", sections, summary=summary)
+def _page(store: Store, until: datetime) -> str:
+    """The report of the fortnight."""
+    today = until.astimezone(zone_of(ZONE)).date()
+    return render(ask(store, today - timedelta(days=13), today + timedelta(days=1), generated_at=until))

@@ -10,6 +10,8 @@ SmsAnalyticsError
 ├── StoreError             the data directory cannot be used as asked
 │   ├── StoreBusy          another process holds the lock
 │   └── JournalError       an event could not be made durable (503)
+├── ReportError            a report cannot be made
+├── DeliveryFailed         a report did not reach whom it is for; it is tried again
 ├── MalformedRecord        a row that tells of a send or a request is not as it must be (400)
 ├── UnknownName            a word that is not in a known list
 ├── MissingColumns         a frame lacks columns that a metric needs
@@ -66,6 +68,27 @@ class StoreBusy(StoreError):
 
 class JournalError(StoreError):
     """An event could not be made durable; nothing of its batch counts as stored."""
+
+
+class ReportError(SmsAnalyticsError):
+    """A report cannot be made."""
+
+
+class DeliveryFailed(SmsAnalyticsError):
+    """
+    A report did not reach whom it is for, or not all of them.
+
+    Attributes
+    ----------
+    alone : bool
+        What failed concerns this report only; another may fare better.
+    refused : tuple of str
+        Recipients who were refused while the others got it; empty if nobody got it.
+    """
+
+    def __init__(self, why: str, *, alone: bool = False, refused: tuple[str, ...] = ()) -> None:
+        super().__init__(why)
+        self.alone, self.refused = alone, refused
 
 
 class MalformedRecord(SmsAnalyticsError, ValueError):

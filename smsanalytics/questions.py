@@ -53,6 +53,11 @@ class Slice:
                 relation = relation.filter(f"{at} {compare} {moment(bound)}")
         return relation
 
+    @property
+    def extent(self) -> tuple[datetime | None, datetime | None, str, datetime | None]:
+        """Which part of time it is, in which zone and as of when."""
+        return self.start, self.end, self.zone.key, self.as_of
+
     def is_within(self, other: Slice) -> bool:
         """Whether the rows of another slice, from the same moment and in the same zone, hold all of this one."""
         starts = other.start is None or (self.start is not None and self.start >= other.start)
@@ -508,9 +513,7 @@ class Questions:
         0        3          0  52193
         """
         by, asked = _known(by, BY_STATUS), self._slice(start, end, tz, where, as_of)
-        statuses = asked.between(self._tables.distinct("statuses", as_of=asked.as_of), "received_at")
-        statuses = self._calendar(statuses, "received_at", asked)
-        return self._asked(metrics.callback_lag, by, asked, BY_STATUS, statuses)
+        return self._asked(metrics.callback_lag, by, asked, BY_STATUS, self._received("statuses", asked))
 
     def data_health(
         self,
@@ -554,9 +557,7 @@ class Questions:
         messages = self._messages(Live.read(self._tables.layout), asked)
         frames = {}
         for table in ("statuses", "receipts", "incoming", "confirmations", "rejected"):
-            read = self._tables.events if table in ("receipts", "rejected") else self._tables.distinct
-            events = read("statuses" if table == "receipts" else table, as_of=asked.as_of)
-            events = self._calendar(asked.between(events, "received_at"), "received_at", asked)
+            events = self._received(table, asked)
             frames[table] = matching(events, self._where(asked, BY_CALLBACK))
         return self._asked(metrics.data_health, by, asked, BY_CALLBACK, messages, *frames.values(), tz=asked.zone.key)
 
@@ -647,6 +648,12 @@ class Questions:
         stored = self._tables.messages(live, as_of=until, start=asked.start, end=asked.end)
         oldest = self._tables.oldest(live)
         return metrics.prepare(stored, as_of=until, tz=asked.zone.key, horizon=self.horizon, since=oldest)
+
+    def _received(self, table: str, asked: Slice) -> Relation:
+        """What was received in a period: each event once, but refused callbacks and ``receipts``: statuses as told."""
+        read = self._tables.events if table in ("receipts", "rejected") else self._tables.distinct
+        events = read("statuses" if table == "receipts" else table, as_of=asked.as_of)
+        return self._calendar(asked.between(events, "received_at"), "received_at", asked)
 
     def _attempts(self, asked: Slice, window: timedelta) -> Relation:
         tables = [

@@ -6,6 +6,7 @@ Shortest form, for one account: ``SMSANALYTICS_SECRET`` and ``SMSANALYTICS_DATA`
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -21,6 +22,7 @@ DEFAULT_FILE = Path("smsanalytics.toml")
 DEFAULT_ACCOUNT = "default"
 LAST_PORT = 65535
 ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 TOKEN = re.compile(r"[\x21-\x7e]{20,}")
 
 
@@ -63,6 +65,19 @@ def _content(values: dict[str, Any], name: str) -> str:
         raise ValueError(f"{name} {values[name]} cannot be read") from None
 
 
+def _mail_address(value: str) -> str:
+    if not ADDRESS.fullmatch(value):
+        raise ValueError("an address is NAME@HOST in ASCII, such as reports@example.org")
+    return value
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
     if value == ("crc32",):
         raise ValueError("crc32 alone can be forged from one captured callback; add md5 or sha1")
@@ -70,7 +85,8 @@ def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
-AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 FieldName = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
 OTHER_FIELDS = frozenset({"mes", "waitcall", "status", "md5", "sha1", "crc32"})  #: that say what a callback is
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
@@ -144,6 +160,110 @@ class Account(BaseModel):
         return values
 
 
+class Report(BaseModel):
+    """
+    A report that `smsanalytics schedule` makes again and again.
+
+    Attributes
+    ----------
+    cron : str
+        When: minute, hour, day of month, month, day of week.
+    zone : str, default "UTC"
+        Of `cron`, and of the days in the report.
+    period : str
+        What of, such as ``last-week``.
+    lang, format : str, default "en" and "html"
+        ``en`` or ``ru``; ``html``, ``json`` or ``csv``.
+    notebook : Path, optional
+        Make the report with this one.
+    out : Path, default "reports"
+        Where to.
+    keep : int, default 12
+        So many files of this report are kept.
+    to : list of str
+        Who gets it by e-mail; wants `mail`.
+    hook : list of str
+        A program and its arguments; it gets the file's path as one more.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    cron: str
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    period: str
+    lang: Literal["en", "ru"] = "en"
+    format: Literal["html", "json", "csv"] = "html"
+    notebook: Path | None = None
+    out: Path = Path("reports")
+    keep: Annotated[int, Field(ge=1)] = 12
+    to: tuple[MailAddress, ...] = ()
+    hook: tuple[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")], ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.notebook and self.format != "html":
+            raise ValueError("a notebook is published as html; leave format out")
+        return self
+
+
+class Mail(BaseModel):
+    """
+    The server that takes e-mails.
+
+    Attributes
+    ----------
+    host, port : str and int, default port 587
+        Where it listens.
+    security : "starttls", "tls" or "none", default "starttls"
+        ``none`` for a server on this machine only. Certificate and name are verified.
+    sender : str
+        Address that reports come from.
+    user, password, password_file : str, SecretStr and Path, optional
+        To log in with; the file is read when the schedule starts.
+    ca_file : Path, optional
+        Certificates to trust instead of the system's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
+    port: Annotated[int, Field(ge=1, le=LAST_PORT)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: MailAddress
+    user: str | None = None
+    password: Annotated[SecretStr, Field(min_length=1)] | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.password and self.password_file:
+            raise ValueError("password and password_file are both set; keep one of them")
+        if bool(self.user) != bool(self.password or self.password_file):
+            raise ValueError("user and password (or password_file) go together")
+        if self.security == "none" and not _loopback(self.host):
+            raise ValueError("security = none is for a server on this machine; elsewhere it is starttls or tls")
+        return self
+
+    def opened(self) -> dict[str, Any]:
+        """
+        What it takes to connect, with the password as text.
+
+        Raises
+        ------
+        SettingsError
+            If a file that is named cannot be read.
+        """
+        fields = {name: value for name, value in self if name != "password_file"}
+        try:
+            password = self.password_file.read_text("utf-8").strip() if self.password_file else None
+        except (OSError, ValueError):
+            raise SettingsError(f"mail.password_file {self.password_file} cannot be read") from None
+        if self.ca_file and not self.ca_file.is_file():
+            raise SettingsError(f"mail.ca_file {self.ca_file} cannot be read")
+        return fields | {"password": self.password.get_secret_value() if self.password else password}
+
+
 class Settings(BaseSettings):
     """
     Everything that can be configured.
@@ -175,6 +295,10 @@ class Settings(BaseSettings):
         Short form for the secret of the account ``default``.
     accounts : dict of str to Account
         Name to account; the handler address of an account is ``/callback/<name>``, of ``default`` also ``/callback``.
+    reports : dict of str to Report
+        Name to what `smsanalytics schedule` makes.
+    mail : Mail, optional
+        Who takes its e-mails.
     """
 
     model_config = SettingsConfigDict(
@@ -198,7 +322,9 @@ class Settings(BaseSettings):
     verify_signatures: bool = True
     secret: SecretStr | None = None
     secret_file: Path | None = None
-    accounts: dict[AccountName, Account] = {}
+    accounts: dict[Name, Account] = {}
+    reports: dict[Name, Report] = {}
+    mail: Mail | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -259,6 +385,22 @@ class Settings(BaseSettings):
         for name, account in self.accounts.items():
             if self.verify_signatures and not account.secrets:
                 raise SettingsError(f"account {name} has no secret; set accounts.{name}.secret_file or .secrets")
+        return self
+
+    def for_scheduling(self) -> Self:
+        """
+        These settings, if a schedule may run with them.
+
+        Raises
+        ------
+        SettingsError
+            If there is no report, or recipients without a server.
+        """
+        if not self.reports:
+            raise SettingsError("no report is set; add [reports.NAME] with cron and period to smsanalytics.toml")
+        for name, report in self.reports.items():
+            if report.to and self.mail is None:
+                raise SettingsError(f"reports.{name}.to names recipients, but there is no [mail] with host and sender")
         return self
 
     @classmethod

@@ -38,7 +38,7 @@ def test_the_demo_ends_with_0_and_says_what_it_did(ran):
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (
         "1,500 messages", "All counts and quantiles of 17 questions equal the truth: delivery_rate, latency, inbound_volume, reply_rate, confirmation_success.",
-        "callback lag, are artificial here", str(folder / "data" / "demo" / "delivery.html"), "open_store(",
+        "callback lag, are artificial here", str(folder / "data" / "demo" / "report.html"), "open_store(",
     ):  # fmt: skip
         assert words in done.stdout
 
@@ -52,7 +52,7 @@ def test_what_it_suggests_to_try_works(ran):
 
 def test_the_page_shows_its_charts_in_a_browser_without_network(ran):
     folder, _ = ran
-    page = folder / "data" / "demo" / "delivery.html"
+    page = folder / "data" / "demo" / "report.html"
     text = page.read_text()
     assert not re.findall(r"(?:src|href)=|url\(|@import", text)
     browser = need("chromium", "the page is not opened in a browser")

@@ -25,7 +25,6 @@ PAGES = sorted(DOCS.rglob("*.md"))
 LINKING = [*PAGES, ROOT / "README.md", ROOT / "data/README.md", ROOT / "notebooks/README.md"]
 TEXT = {path: path.read_text("utf-8") for path in LINKING}
 BLOCKS = {path: blocks_of(TEXT[path]) for path in PAGES}
-COMING = {"report", "schedule"}  # commands whose pages are here before they are
 
 
 def name_of(path):
@@ -130,7 +129,7 @@ def test_links_lead_somewhere(path):
 
 def test_every_command_that_is_named_exists():
     shown = script("reference").pages()["cli.md"]
-    commands = set(re.findall(r"^## smsanalytics (\w+)", shown, re.MULTILINE)) | COMING
+    commands = set(re.findall(r"^## smsanalytics (\w+)", shown, re.MULTILINE))
     for path in LINKING:
         named = re.findall(r"(?:`|^(?:\$ )?|/|; |&& )smsanalytics ([a-z]\w*)", TEXT[path], re.MULTILINE)
         assert set(named) <= commands, name_of(path)

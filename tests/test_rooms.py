@@ -23,7 +23,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "api": {"store", "metrics", "questions", "periods", "errors"},
     "formats": {"errors"},
     "answers": {"api", "formats", "metrics", "periods", "errors"},
-    "report": {"report", "api", "charts", "errors"},
+    "report": {"report", "api", "charts", "formats", "metrics.intervals", "periods", "store.durable", "errors"},
     "provider": {"provider", "errors"},
     "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
@@ -33,9 +33,13 @@ HOME = {  # library: the rooms that may use it
     "pyarrow": {"store"},
     "narwhals": {"store", "metrics", "charts"},
     "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "demo"},
-    "altair": {"charts", "report"},
-    "vl_convert": {"charts", "report"},
+    "altair": {"charts"},
+    "vl_convert": {"charts"},
     "jinja2": {"report"},
+    "nbclient": {"report"},
+    "nbconvert": {"report"},
+    "apscheduler": {"report"},
+    "smtplib": {"report"},
     "starlette": {"collector"},
     "uvicorn": {"collector"},
     "pydantic": {"settings"},
@@ -44,7 +48,7 @@ HOME = {  # library: the rooms that may use it
     "platformdirs": {"sample"},
     "rich": {"cli", "formats", "demo", "provider", "sample"},
     "orjson": {"store"},
-    "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "store"},
+    "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "report", "store"},
 }
 
 

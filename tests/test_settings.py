@@ -110,6 +110,76 @@ def test_what_is_wrong_is_named_and_no_value_shown(tmp_path, toml, words):
     assert refusal.value.__cause__ is None
 
 
+REPORT = '[reports.weekly]\ncron = "0 8 * * mon"\nperiod = "last-week"\n'
+SENDING = REPORT + 'to = ["boss@example.org"]\n[mail]\nhost = "mail.example.org"\nsender = "reports@example.org"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        pytest.param("", "no report is set; add \\[reports.NAME\\]", id="no-report"),
+        pytest.param(REPORT + 'to = ["boss@example.org"]', "weekly.to names recipients, but there is no \\[mail\\]", id="no-mail"),
+        pytest.param(REPORT + 'to = ["hush@example.org\\nBcc: x@example.org"]', "NAME@HOST", id="recipient-with-line"),
+        pytest.param(REPORT + 'to = ["Hush <hush@example.org>"]', "NAME@HOST", id="recipient-with-name"),
+        pytest.param(REPORT + 'to = ["hush@почта.example"]', "in ASCII", id="recipient-beyond-ascii"),
+        pytest.param(REPORT + 'to = "hush@example.org"', "reports.weekly.to: Input should be a valid tuple", id="recipient-no-list"),
+        pytest.param(REPORT + 'hook = "publish hush"', "reports.weekly.hook: Input should be a valid tuple", id="hook-no-list"),
+        pytest.param(REPORT + 'hook = ["a\\u0000b"]', "reports.weekly.hook.0", id="hook-with-nul"),
+        pytest.param(REPORT + 'zone = "Moscow"', "reports.weekly.zone: no such time zone", id="report-zone"),
+        pytest.param(REPORT + "keep = 0", "reports.weekly.keep", id="keeps-none"),
+        pytest.param(REPORT + 'lang = "de"', "reports.weekly.lang: Input should be 'en' or 'ru'", id="lang"),
+        pytest.param(REPORT + 'format = "pdf"', "reports.weekly.format", id="format"),
+        pytest.param(REPORT + 'notebook = "x.ipynb"\nformat = "csv"', "a notebook is published as html", id="notebook-as-csv"),
+        pytest.param(REPORT + "every = 1", "reports.weekly.every: there is no such setting", id="unknown-of-report"),
+        pytest.param("[reports.weekly]\n", "weekly.cron: Field required; reports.weekly.period: Field", id="no-cron"),
+        pytest.param('[reports."../x"]\ncron = "* * * * *"\nperiod = "today"', "pattern", id="report-name"),
+        pytest.param(SENDING + 'security = "none"', "is for a server on this machine", id="in-the-clear"),
+        pytest.param(SENDING + 'security = "ssl"', "mail.security", id="security"),
+        pytest.param(SENDING + 'user = "hush"', "go together", id="user-alone"),
+        pytest.param(SENDING + 'password = "hush"', "go together", id="password-alone"),
+        pytest.param(SENDING + 'user = "a"\npassword = ""', "mail.password", id="password-empty"),
+        pytest.param(SENDING + 'user = "a"\npassword = "hush"\npassword_file = "x"', "keep one of them", id="two-passwords"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_of_a_report_is_named_and_no_value_shown(tmp_path, toml, words):
+    (tmp_path / "smsanalytics.toml").write_text(toml)
+    with pytest.raises(SettingsError, match=words) as refusal:
+        load().for_scheduling()
+    assert "hush" not in str(refusal.value)
+
+
+def test_reports_have_defaults_and_a_collector_does_not_need_their_files(tmp_path):
+    (tmp_path / "smsanalytics.toml").write_text(SENDING + 'user = "reports"\npassword_file = "nowhere"\n')
+    settings = load().for_scheduling()
+    weekly = settings.reports["weekly"]
+    assert (weekly.zone, weekly.lang, weekly.format, str(weekly.out), weekly.keep) == (
+        "UTC",
+        "en",
+        "html",
+        "reports",
+        12,
+    )
+    assert (settings.mail.port, settings.mail.security) == (587, "starttls")
+    with pytest.raises(SettingsError, match="password_file nowhere cannot be read"):
+        settings.mail.opened()
+    (tmp_path / "nowhere").write_text("hush-hush\n")
+    assert settings.mail.opened()["password"] == "hush-hush"
+
+
+def test_the_password_of_the_mail_server_may_come_from_the_environment_and_is_not_shown(monkeypatch, tmp_path):
+    (tmp_path / "smsanalytics.toml").write_text(SENDING + 'user = "reports"\n')
+    monkeypatch.setenv("SMSANALYTICS_MAIL__PASSWORD", "hush-hush")
+    settings = load()
+    assert settings.mail.opened()["password"] == "hush-hush"
+    assert "hush" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.2", "::1"])
+def test_mail_in_the_clear_is_for_this_machine(tmp_path, host):
+    (tmp_path / "smsanalytics.toml").write_text(SENDING.replace("mail.example.org", host) + 'security = "none"')
+    assert load().for_scheduling().mail.security == "none"
+
+
 def test_verification_is_switched_off_in_so_many_words(tmp_path):
     (tmp_path / "smsanalytics.toml").write_text("verify_signatures = false")
     assert secrets_of(load().for_serving()) == {}

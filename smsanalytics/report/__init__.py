@@ -1,1 +1,12 @@
-"""Figures for people: pages of HTML."""
+"""
+Figures for people: the report of a period as one page, or as JSON or CSV; a notebook run for a period; schedules.
+
+>>> import smsanalytics as sms
+>>> written = sms.report.write(store, store.path / "reports", period="2026-11-21", lang="ru")
+>>> written.title
+'Отчёт по SMS: 21 ноября 2026'
+"""
+
+from smsanalytics.report.file import Written, write
+
+__all__ = ["Written", "write"]

@@ -1,53 +1,170 @@
-"""One offline HTML page: charts as drawn pictures, tables, words. No script, no network, nothing to trust."""
+"""A report as one page of HTML: drawn charts, tables, words. No script, no network, nothing to trust."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
-import altair as alt
 import jinja2
-import pandas as pd
-import vl_convert
 from markupsafe import Markup
+
+from smsanalytics import charts
+from smsanalytics.report import tables
+from smsanalytics.report.causes import Cause, causes
+from smsanalytics.report.figures import Figures
+from smsanalytics.report.findings import findings
+from smsanalytics.report.labels import DEFINITIONS
+from smsanalytics.report.say import Say
+from smsanalytics.report.tiles import tiles
+
+WIDE, NARROW = 640, 250  #: of a chart on a laptop or on paper, and on a phone: what surrounds the data comes on top
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart as drawn for a wide and for a narrow page, its title and the lines below it."""
+
+    title: str
+    lines: list[str]
+    wide: Markup
+    narrow: Markup
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph, and a chart or a table or both."""
+    """A question with its answer; `count` is how many events that is about, 0 for nothing."""
 
+    name: str
     title: str
+    count: int
     text: str = ""
-    chart: alt.LayerChart | alt.VConcatChart | None = None
-    table: pd.DataFrame | None = None
-
-    @property
-    def picture(self) -> Markup:
-        """The chart as SVG; vl-convert escapes every text in it."""
-        return Markup(vl_convert.vegalite_to_svg(self.chart.to_dict())) if self.chart else Markup("")  # noqa: S704
+    pictures: tuple[Picture, ...] = ()
+    table: tables.Table | None = None
+    causes: tuple[Cause, ...] = ()
 
 
-def render(title: str, sections: Sequence[Section], *, summary: str = "") -> str:
+def render(figures: Figures, *, lang: str = "en") -> str:
     """
-    Make a page.
+    Make the page of a report.
 
     Parameters
     ----------
-    title : str
-        Of the page.
-    sections : sequence of Section
-        In order.
-    summary : str
-        A sentence below the title.
+    figures : Figures
+        What it says.
+    lang : str, default "en"
+        ``"en"`` or ``"ru"``.
 
     Returns
     -------
     str
-        HTML that needs no network; every text in it is escaped.
+        HTML that needs no network and no script, for light and dark screens of any size and for paper; every text in
+        it is escaped. Each figure is a ``data`` element whose ``value`` is that of the API.
+
+    Raises
+    ------
+    UnknownName
+        If there are no words in that language.
+
+    Examples
+    --------
+    >>> from datetime import UTC, date, datetime
+    >>> from smsanalytics.report.figures import ask
+    >>> week = ask(store, date(2026, 11, 16), date(2026, 11, 23), generated_at=datetime(2026, 11, 23, tzinfo=UTC))
+    >>> '<data value="0.5">50.0' in render(week)
+    True
     """
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    say = Say(lang)
+    horizon = say.seconds(figures.horizon.total_seconds())
+    as_of = say.text("nothing_received")
+    if figures.as_of:
+        as_of = say.text("received", moment=say.moment(figures.as_of, figures.tz), zone=figures.tz)
+    return page(
+        "report.html",
+        lang=lang,
+        title=title(figures, say),
+        say=say,
+        figures=figures,
+        as_of=as_of,
+        tiles=tiles(figures, say),
+        findings=findings(figures, say),
+        sections=list(_sections(figures, say)),
+        definitions=[
+            (term[say.index], text[say.index].format(horizon=horizon, as_of=as_of)) for term, text in DEFINITIONS
+        ],
     )
-    template = environment.from_string(files("smsanalytics").joinpath("report", "page.html").read_text("utf-8"))
-    return template.render(title=title, summary=summary, sections=sections)
+
+
+def title(figures: Figures, say: Say) -> str:
+    """Return what a report is called."""
+    return f"{say.text('title')}: {say.days(figures.now)}"
+
+
+def page(template: str, **values: Any) -> str:
+    """Fill a template of this room; what is not `Markup` is escaped."""
+    return _environment().get_template(template).render(dark_charts=Markup(charts.dark_style(".chart")), **values)  # noqa: S704
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    room = files("smsanalytics").joinpath("report")
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: room.joinpath(name).read_text("utf-8")),
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+
+
+def _sections(figures: Figures, say: Say) -> Iterator[Section]:
+    row, calls, lag = figures.row("delivery"), figures.row("confirmations"), figures.row("lag")
+    submitted, failed = (int(row.get(name, 0)) for name in ("submitted", "failed"))
+    requests, came = (int(calls.get(name, 0)) for name in ("requests", "calls"))
+    make = _Maker(figures, say)
+    yield make("delivery", submitted, ["delivery_by_day"], lambda: tables.outcomes(figures, say))
+    timed = int(figures.row("latency").get("n_timed", 0))
+    yield make("latency", timed, ["latency_distribution", "latency_by_day"], lambda: tables.times(figures, say))
+    words = {"failed": say.whole(failed), "submitted": say.whole(submitted)}
+    yield make("failures", failed, ["failures_by_day"], listed=lambda: causes(figures, say), words=words)
+    yield make("operators", submitted, [], lambda: tables.deliveries(figures, "operators", "operator", say))
+    yield make("senders", submitted, [], lambda: tables.deliveries(figures, "senders", "sender", say))
+    incoming = int(figures.row("inbound").get("incoming", 0))
+    yield make("inbound", incoming, ["inbound_by_day"], lambda: tables.numbers(figures, say))
+    words = {name: say.whole(calls.get(f"{name}_calls", 0)) for name in ("unrequested", "stale")}
+    asked = (lambda: tables.purposes(figures, say)) if requests else None
+    yield make("confirmations", requests or came, ["confirmations_by_day"], asked, words=words)
+    paid = int(figures.answers["cost"]["cost_per_delivered"].notna().sum())
+    yield make("cost", paid, [], lambda: tables.costs(figures, say))
+    words = {name: say.seconds(lag[name]) if lag else "—" for name in ("p50", "p95", "p99")}
+    yield make("health", 1, [], lambda: tables.checks(figures, say), words=words)
+
+
+class _Maker:
+    """Makes sections: their texts are called as they are, their charts as the question of their answer."""
+
+    def __init__(self, figures: Figures, say: Say) -> None:
+        self.figures, self.say = figures, say
+
+    def __call__(
+        self,
+        name: str,
+        count: int,
+        pictures: list[str],
+        table: Callable[[], tables.Table] | None = None,
+        *,
+        listed: Callable[[], list[Cause]] | None = None,
+        words: dict[str, str] | None = None,
+    ) -> Section:
+        """Make one; `count` is 0 where there is nothing of its kind."""
+        heading = self.say.text(name)
+        if not count:
+            return Section(name, heading, 0)
+        said, drawn = self.say.text(f"{name}_text", **(words or {})), tuple(map(self._picture, pictures))
+        return Section(name, heading, count, said, drawn, table and table(), tuple(listed()) if listed else ())
+
+    def _picture(self, name: str) -> Picture:
+        frame = self.figures.answers[name]
+        chart = getattr(charts, self.figures.metric(name))(frame, lang=self.say.lang)
+        heading, lines = charts.heading(chart)
+        wide, narrow = (charts.to_svg(chart, name=f"{name}-{width}", width=width) for width in (WIDE, NARROW))
+        return Picture(heading, lines, Markup(wide), Markup(narrow))  # noqa: S704 - vl-convert escapes what is in them

@@ -40,7 +40,10 @@ def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) 
     }
     if threads:
         settings["threads"] = threads
-    connection = duckdb.connect(config=settings)
+    return _in_utc(duckdb.connect(config=settings))
+
+
+def _in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     [(drawn,)] = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
     if drawn:  # into the figures; in a notebook without widgets it is off, and not to be touched
@@ -189,10 +192,17 @@ class Tables:
         """One row per message, as folded."""
         return self._parquet(live.files(self.layout), MESSAGES)
 
-    def held(self, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-        """The rows of a relation, computed once: in memory, or, beyond its limit, where the connection spills."""
-        relation.create("held")
-        return self.connection.table("held")
+    def beside(self) -> Tables:
+        """The same tables for another thread, with what is `held`."""
+        return Tables(self.layout, _in_utc(self.connection.cursor()))
+
+    def hold(self, name: str, relation: duckdb.DuckDBPyRelation) -> None:
+        """Compute the rows of a relation once: in memory, or, beyond its limit, where the connection spills."""
+        relation.create(name)
+
+    def held(self, name: str) -> duckdb.DuckDBPyRelation:
+        """What was put by under a name."""
+        return self.connection.table(name)
 
     def oldest(self, live: Live) -> datetime:
         """A moment before which no message was sent and no status reported: none is believed that is 30 days late."""
