@@ -1,59 +1,176 @@
-"""Every notebook runs from top to bottom, on the sample month and on a store, and is committed without outputs."""
+"""
+Every notebook runs from top to bottom on a month, on next to nothing and on nothing; it gives nobody's number away.
+
+They are committed without outputs, and begin alike.
+"""
 
 from __future__ import annotations
 
+import html
+import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
+import figures
 import nbclient
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+from smsanalytics.provider.network import NUMBERS_TO_CALL, OWN_NUMBERS
+from smsanalytics.store import journal, records
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.maintenance import Maintenance
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+PHONE = re.compile(r"(?<!\d)7\d{10}(?!\d)")
+TEXTS = re.compile("Спасибо!|Когда будет заказ|Перезвоните|ok, thanks|Who is this|Call me at")  # of subscribers
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the kernel's libraries, not of ours
 
 
-def executed(path, **parameters):
-    """A notebook after it ran, its parameters set as a scheduler would: in a cell after the one tagged so."""
-    notebook = nbformat.read(path, as_version=4)
+def parameters_of(notebook):
     [place] = [number for number, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
-    lines = [f"{name} = {value!r}" for name, value in parameters.items()]
-    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+    return place
+
+
+def executed(path, *runs):
+    """
+    The code cells of a notebook after each of these runs, its parameters set as a scheduler would: in a cell of their own.
+
+    One kernel does all runs, for it takes seconds to start; before each it forgets every name.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    place, cells = parameters_of(notebook), []
+    for parameters in runs:
+        lines = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+        cells.append([nbformat.from_dict(cell) for cell in notebook.cells])
+        cells[-1].insert(place + 1, nbformat.v4.new_code_cell(lines))
+        cells[-1].insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    notebook.cells = [cell for run in cells for cell in run]
     client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}})
     client.execute()
-    return notebook
+    return [[cell for cell in run if cell.cell_type == "code"] for run in cells]
 
 
-def outputs(notebook):
-    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+def pictures(cells):
+    """What is drawn, one picture by each cell that is to draw one."""
+    drawn = []
+    for cell in cells:
+        found = [output.data["image/svg+xml"] for output in cell.outputs if "image/svg+xml" in output.get("data", {})]
+        assert len(found) == ("sms.charts." in cell.source), cell.source
+        drawn += found
+    assert drawn
+    assert all(cell.outputs for cell in cells[4:]), "a question has no answer"  # the first four only set things
+    for picture in drawn:
+        assert "<script" not in picture
+        assert "NaN" not in picture, "something was placed nowhere"
+    return [html.unescape(picture).replace("\xa0", " ").replace("\u202f", " ") for picture in drawn]
 
 
-def test_there_are_notebooks():
-    assert NOTEBOOKS
+def shown(cells):
+    """Everything that a reader gets to see beside the code, as it stands in the page."""
+    outputs = [output for cell in cells for output in cell.outputs]
+    mimes = ("image/svg+xml", "text/html", "text/plain")
+    data = [
+        next((output.data[mime] for mime in mimes if mime in output.data), "") for output in outputs if "data" in output
+    ]
+    assert not [output for output in outputs if output.get("name") == "stderr"], "a warning was printed"
+    return "\n".join([*data, *(output.get("text", "") for output in outputs)])
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_committed_without_outputs(path):
-    notebook = nbformat.read(path, as_version=4)
+@pytest.fixture(scope="session")
+def hostile_store(example_store, tmp_path_factory):
+    """The example, and beside it two messages, a text and a request whose every name wants to be markup."""
+    data = shutil.copytree(example_store, tmp_path_factory.mktemp("hostile") / "data")
+    at = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    second = str(int(at.timestamp()))
+    name = figures.HOSTILE
+    said = {"type": "0", "parts": "1", "sender": name, "operator": name, "country": name, "status_at": second}
+    events = {
+        "status": [
+            {"message_id": "1044", "phone": "79001230004", "status": "20", "err": "777", **said},
+            {"message_id": "1045", "phone": "79001230005", "status": "1", "err": "0", **said},
+        ],
+        "incoming": [{"phone": "79001230005", "to_number": name, "text": name, "incoming_id": "8", "sent_at": second}],
+        "rejected": [{"reason": name, "remote": "", "body": ""}],
+    }
+    records_of = {
+        "send": {"message_id": 1045, "phone": "79001230005", "sent_at": at.isoformat(), "tag": name},
+        "confirmation_request": {"phone": "79001230005", "requested_at": at.isoformat(), "purpose": name},
+    }
+    layout = Layout(data)
+    writer = journal.Journal(layout, "w1", now=lambda: (int(at.timestamp()) + 9) * 10**9)
+    for kind, rows in events.items():
+        for fields in rows:
+            writer.write(
+                [journal.entry(account="default", kind=kind, signed_by="md5", key="2026", fields=fields, extra={})]
+            )
+    for kind, record in records_of.items():
+        writer.write(records.encode(kind, [record]))
+    writer.close()
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    return data
+
+
+def test_there_are_notebooks_and_the_readme_beside_them_lists_each():
+    listed = re.findall(r"^\| \[(\w+\.ipynb)\]\(\1\) \|", (FOLDER / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert listed == [path.name for path in NOTEBOOKS]
+    assert len(NOTEBOOKS) == 7
+
+
+@every_notebook
+def test_a_notebook_is_committed_without_outputs_and_begins_as_all_do(path):
+    notebook, first = (nbformat.read(one, as_version=4) for one in (path, NOTEBOOKS[0]))
     nbformat.validate(notebook)
+    assert [cell.id for cell in notebook.cells] == [f"cell-{number:02}" for number in range(len(notebook.cells))]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
+    place = parameters_of(notebook)
+    assert [cell.source for cell in notebook.cells[place : place + 2]] == [
+        cell.source for cell in first.cells[place : place + 2]
+    ]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_on_the_sample_month_and_draws_pictures_without_script(path, sample_cache, monkeypatch):
+@every_notebook
+def test_links_of_a_notebook_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#:]+)\)", "\n".join(cell.source for cell in nbformat.read(path, 4).cells)):
+        assert (FOLDER / target).exists(), target
+
+
+@every_notebook
+def test_a_notebook_shows_the_sample_month_and_nobodys_number_or_words(path, sample_cache, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(sample_cache))
-    found = outputs(executed(path, data="no store is here"))
-    pictures = [output.data["image/svg+xml"] for output in found if "image/svg+xml" in output.get("data", {})]
-    assert len(pictures) >= 5
-    for picture in pictures:
-        assert "<script" not in picture
-        assert "1 October 2026 to 31 October 2026" in picture.replace("\xa0", " ")
+    [cells] = executed(path, {"data": "no store is here"})
+    for picture in pictures(cells):
+        assert "1 October 2026 to 31 October 2026" in picture
+        assert "no data" not in picture
+    seen = shown(cells)
+    assert "<table" in seen
+    assert set(PHONE.findall(seen)) <= {*OWN_NUMBERS, *NUMBERS_TO_CALL}
+    assert not TEXTS.search(seen)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_asks_the_users_store_where_there_is_one_in_russian_too(path, example_store):
-    found = outputs(executed(path, data=str(example_store), start="2026-11-21", end="2026-11-22", lang="ru"))
-    assert any(str(example_store) in output.get("text", "") for output in found)
-    assert any("21 ноября 2026" in output["data"].get("image/svg+xml", "") for output in found if "data" in output)
+@every_notebook
+def test_a_notebook_shows_a_tiny_store_in_russian_hostile_names_as_text_and_an_empty_period(path, hostile_store):
+    tiny, empty = executed(
+        path,
+        {"data": str(hostile_store), "start": "2026-11-21", "end": "2026-11-22", "lang": "ru"},
+        {"data": str(hostile_store), "start": "2026-12-01", "end": "2026-12-02"},
+    )
+    seen = shown(tiny)
+    assert str(hostile_store) in seen
+    assert "<img" not in seen
+    assert "&lt;img" in seen, "the names are not there at all"
+    for picture in pictures(tiny):
+        assert "21 ноября 2026" in picture
+        assert "нет данных" not in picture
+
+    for picture in pictures(empty):
+        assert "no data" in picture or "none to count" in picture
+    tables = re.sub(r"<svg.*?</svg>|<style.*?</style>", "", shown(empty), flags=re.DOTALL)
+    assert not re.search("nan|NaT|<NA>|None", re.sub(r"^Store.*", "", tables, flags=re.MULTILINE))

@@ -193,6 +193,7 @@ COLUMNS: dict[str, tuple[str, str, str]] = {  # a heading in English and in Russ
     "err": ("reason (err)", "причина (err)", "причинам (err)"),
     "to_number": ("receiving number", "номер приёма", "номерам приёма"),
     "purpose": ("purpose", "назначение", "назначениям"),
+    "number_to_call": ("number to call", "номер для звонка", "номерам для звонка"),
 }
 
 MONTHS = {  # of a date; alone; short in a date

@@ -24,6 +24,9 @@ SHADES = {"p50": PALETTE[0], "p90": "#9CC6E3", "p99": "#D9E9F4"}  # of one blue;
 GREY, INK = "#999999", "#333333"
 WIDTH, HEIGHT, PANEL = 640, 280, 110
 ROW_WIDTH, ROW_HEIGHT = 400, 30
+FONT = (
+    "DejaVu Sans, sans-serif"  #: the widest of the usual ones: a reader's own may be narrower, and nothing is cut off
+)
 SERIES, ROWS = len(PALETTE), 40  #: more groups are not drawn, and a line below the title says so
 
 Picture = TypeVar("Picture", bound=alt.LayerChart | alt.VConcatChart)
@@ -67,6 +70,7 @@ def finished(chart: Picture, title: str, lines: Sequence[str], words: Words) -> 
         subtitleLineHeight=15, subtitlePadding=5,
     )  # fmt: skip
     picture: Picture = chart.properties(title=heading, background="white").configure(
+        font=FONT,
         locale=_locale(words),
         legend=alt.LegendConfig(labelLimit=320, titleLimit=320),
         axis=alt.AxisConfig(titleFontWeight="normal", titleColor="#555", labelFlush=False, gridColor="#e8e8e8"),

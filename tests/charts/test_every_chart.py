@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from itertools import cycle
 
 import figures
@@ -59,6 +60,12 @@ def seen(chart):
     svg = vl_convert.vegalite_to_svg(chart)
     assert "NaN" not in svg, "something was placed nowhere"
     return html.unescape(svg).replace("\u202f", " ").replace("\xa0", " ")
+
+
+@pytest.mark.parametrize("name", figures.METRICS)
+def test_letters_are_measured_as_wide_as_any_reader_shows_them_so_that_none_is_cut_off(name):
+    families = set(re.findall(r'font-family="([^"]*)"', vl_convert.vegalite_to_svg(spec(name, ["operator"]))))
+    assert families == {"DejaVu Sans, sans-serif"}
 
 
 @pytest.mark.parametrize("by", GROUPINGS, ids=lambda by: "-".join(by) or "all")

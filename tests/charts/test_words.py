@@ -5,6 +5,7 @@ from smsanalytics.charts import labels
 from smsanalytics.charts.words import Words
 from smsanalytics.codes import ERRORS, FAILED, STATUSES, TYPES
 from smsanalytics.errors import UnknownName
+from smsanalytics.questions import BY_ATTEMPT, BY_CALLBACK, BY_INCOMING, BY_MESSAGE, BY_STATUS
 
 
 def blanks(text):
@@ -22,6 +23,7 @@ def test_every_label_is_there_in_both_languages(name):
 def test_every_column_check_and_calendar_has_its_words():
     assert {len(forms) for forms in labels.COLUMNS.values()} == {3}
     assert all(all(forms) for forms in labels.COLUMNS.values())
+    assert {*BY_MESSAGE, *BY_STATUS, *BY_INCOMING, *BY_ATTEMPT, *BY_CALLBACK} <= set(labels.COLUMNS)
     assert {f"check_{check}" for check in labels.CHECKS} <= set(labels.LABELS)
     assert {(len(english), len(russian)) for english, russian in labels.PLURALS.values()} == {(2, 3)}
     assert all(len(months) == 12 for kinds in labels.MONTHS.values() for months in kinds)
