@@ -65,7 +65,7 @@ def _may_rise(row: Row, say: Say) -> tuple[str, ...]:
 def _latency(figures: Figures, say: Say) -> Iterator[Tile]:
     now, before = (_with_hits(figures.row("latency", earlier=earlier)) for earlier in (False, True))
     change = of_share(now, before, "hits", "n_within_30s")
-    timed = bool(now) and now["n_timed"] > 0
+    timed = now.get("n_timed", 0) > 0
     median = say.text("median", p50=say.seconds(now["p50"]), p95=say.seconds(now["p95"])) if timed else ""
     note = median or say.text("no_time")
     yield _of_share("tile_within", now, "within_30s", ("hits", "n_within_30s"), say, change, (note,))
@@ -73,8 +73,8 @@ def _latency(figures: Figures, say: Say) -> Iterator[Tile]:
 
 def _with_hits(row: Row) -> Row:
     """How many arrived within 30 s, which the share and its denominator tell."""
-    known = bool(row) and bool(row["n_within_30s"])
-    return row | {"hits": round(row["within_30s"] * row["n_within_30s"]) if known else 0}
+    known = row.get("n_within_30s", 0) > 0
+    return row and row | {"hits": round(row["within_30s"] * row["n_within_30s"]) if known else 0}
 
 
 def _inbound(figures: Figures, say: Say) -> Iterator[Tile]:
