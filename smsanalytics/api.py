@@ -16,11 +16,13 @@ from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.population import matching
 from smsanalytics.metrics.prepare import HORIZON
 from smsanalytics.periods import Moment, zone_of
-from smsanalytics.questions import BY_MESSAGE, Questions, Relation, Slice, Where
+from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where
 from smsanalytics.store import records, sheet
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 from smsanalytics.store.tables import Live, Tables, connect
+
+HELD = 5_000_000  #: messages that a store holds at most
 
 
 def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta = HORIZON) -> Store:
@@ -250,18 +252,20 @@ class Store(Questions):
         messages = self._messages(Live.read(self._tables.layout), asked)
         return matching(messages, self._where(asked, BY_MESSAGE))
 
-    def held(self, *, start: Moment | None = None, end: Moment | None = None) -> Held:
+    def held(self, *, start: Moment | None = None, end: Moment | None = None) -> Store:
         """
         The same store, fast for many questions in a row, and all answered as of one moment.
 
         Parameters
         ----------
         start, end : str, date or datetime, optional
-            The messages of this cohort are held in memory, or, beyond DuckDB's limit, on the disk; others are read.
+            The messages of this cohort are held in memory; others are read as before.
 
         Returns
         -------
-        Held
+        Store
+            This one where the cohort has more than 5 million messages: to hold them would take longer than to read
+            them for each question.
 
         Examples
         --------
@@ -269,7 +273,9 @@ class Store(Questions):
         >>> [held.delivery_rate(by, start="2026-11-21").shape[0] for by in ("operator", "sender", "hour")]
         [2, 1, 2]
         """
-        return Held(self, start, end)
+        asked, live = self._slice(start, end, None, None, None), Live.read(self._tables.layout)
+        stored = self._tables.messages(live, as_of=live.as_of or EPOCH, start=asked.start, end=asked.end)
+        return Held(self, start, end) if stored.shape[0] <= HELD else self
 
     def beside(self) -> Self:
         """The same store for another thread: each answers one question at a time."""
@@ -291,7 +297,7 @@ class Held(Store):
     """
     A store as it was when this was made, with the messages of a period at hand; see `Store.held`.
 
-    What was received in a period, and which call confirmed which request, is computed once for all questions, too.
+    The statuses received in a period, and which call confirmed which request, are found once for all questions, too.
 
     Attributes
     ----------
@@ -332,6 +338,8 @@ class Held(Store):
         return super()._messages(live, asked)
 
     def _received(self, table: str, asked: Slice) -> Relation:
+        if table != "statuses":  # the others are asked for once or twice
+            return super()._received(table, asked)
         return self._once((table, *asked.extent), lambda: super(Held, self)._received(table, asked))
 
     def _attempts(self, asked: Slice, window: timedelta) -> Relation:

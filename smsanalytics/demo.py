@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from smsanalytics.api import Store, open_store
+from smsanalytics.charts import Drawing
 from smsanalytics.errors import SmsAnalyticsError
 from smsanalytics.periods import zone_of
 from smsanalytics.provider.simulator import World, send, tell
@@ -214,4 +215,5 @@ def _four_answers(store: Store) -> Table:
 def _page(store: Store, until: datetime) -> str:
     """The report of the fortnight."""
     today = until.astimezone(zone_of(ZONE)).date()
-    return render(ask(store, today - timedelta(days=13), today + timedelta(days=1), generated_at=until))
+    with Drawing() as drawing:
+        return render(ask(store, today - timedelta(days=13), today + timedelta(days=1), generated_at=until), drawing)

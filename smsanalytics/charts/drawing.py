@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
-
-import vl_convert
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self
 
 from smsanalytics.charts.theme import GREY, INK, PALETTE, SHADES
 
+PROGRAM = [
+    sys.executable, "-c",
+    "import json, sys, vl_convert\n"
+    "vl_convert.vegalite_to_svg({'data': {'values': []}, 'mark': 'point'})\n"
+    "for line in sys.stdin:\n"
+    "    print(json.dumps(vl_convert.vegalite_to_svg(json.loads(line))), flush=True)\n",
+]  # fmt: skip
 DARK = {  # each colour of a chart as it is on a dark page
     "#000": "#e6e6e6",
     "#000000": "#e6e6e6",
@@ -49,41 +58,67 @@ def heading(chart: Any) -> tuple[str, list[str]]:
     return str(chart.title.text), [str(line) for line in chart.title.subtitle]
 
 
-def to_svg(chart: Any, *, name: str = "chart", width: int | None = None) -> str:
+class Drawing:
     """
-    Draw a chart without its heading, to be placed into a page of HTML.
+    Draws charts without their headings, to be placed into a page of HTML, in a process beside this one.
 
-    Parameters
-    ----------
-    chart : altair chart
-        As the functions of this package return; vl-convert escapes every text in it.
-    name : str
-        What ids inside begin with: another for each picture of a page.
-    width : int, optional
-        Of the part that holds the data, instead of the chart's own. [px]
-
-    Returns
-    -------
-    str
-        One SVG element on a transparent ground. It is for the eye alone, so the page should say in words what it
-        shows; `dark_style` gives its colours on a dark page.
+    What draws takes most of a second to start and holds up all else while it draws; beside, neither is waited for.
 
     Examples
     --------
     >>> import smsanalytics as sms
     >>> chart = sms.charts.delivery_rate(sms.open_store(example_store).delivery_rate(["operator"]))
-    >>> to_svg(chart)[:24]
+    >>> with Drawing() as drawing:
+    ...     picture = drawing.svg(chart)
+    >>> picture.result()[:24]
     '<svg aria-hidden="true" '
     """
-    spec = chart.to_dict()
-    if width is not None:
-        spec["width"] = width
-    del spec["title"]
-    spec["background"] = None
-    spec["config"] |= {"aria": False}
-    drawn: str = vl_convert.vegalite_to_svg(spec)
-    drawn = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", drawn)
-    return drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._pool = ThreadPoolExecutor(1)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._pool.shutdown(cancel_futures=failure[0] is not None)
+        self._process.communicate()
+
+    def svg(self, chart: Any, *, name: str = "chart", width: int | None = None) -> Future[str]:
+        """
+        Draw a chart.
+
+        Parameters
+        ----------
+        chart : altair chart
+            As the functions of this package return; every text in it is escaped.
+        name : str
+            What ids inside begin with: another for each picture of a page.
+        width : int, optional
+            Of the part that holds the data, instead of the chart's own. [px]
+
+        Returns
+        -------
+        Future of str
+            One SVG element on a transparent ground. It is for the eye alone, so the page should say in words what it
+            shows; `dark_style` gives its colours on a dark page.
+        """
+        spec = chart.to_dict(validate=False)  # those of this package are valid: their tests see to it
+        if width is not None:
+            spec["width"] = width
+        del spec["title"]
+        spec["background"] = None
+        spec["config"] |= {"aria": False}
+        return self._pool.submit(self._drawn, json.dumps(spec), name)
+
+    def _drawn(self, spec: str, name: str) -> str:
+        to, of = self._process.stdin, self._process.stdout
+        if to is None or of is None:
+            raise RuntimeError("nothing draws outside of `with`")
+        to.write(f"{spec}\n")
+        to.flush()
+        drawn: str = json.loads(of.readline())
+        drawn = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", drawn)
+        return drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 
 
 def dark_style(scope: str) -> str:

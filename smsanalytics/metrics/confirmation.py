@@ -10,7 +10,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, as_came, grouped, handed_out, names_of, need
+from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, as_came, grouped, handed_out, names_of, need, only
 from smsanalytics.metrics.prepare import SINCE, _with_calendar
 
 WINDOW = timedelta(minutes=5)  #: a request that was not confirmed by then has expired
@@ -201,7 +201,7 @@ def confirmation_success(attempts: IntoFrameT, *, by: Sequence[str] = ("day",)) 
     0         3          2                 0.667   12      3
     """
     by = names_of(by)
-    frame = need(attempts, {"outcome", "seconds_to_confirm", *by})
+    frame = only(attempts, {"outcome", "seconds_to_confirm", *by})
     outcome = {name: nw.col("outcome") == name for name in OUTCOMES}
     sums = {
         "requests": outcome["confirmed"] | outcome["expired"] | outcome["open"],

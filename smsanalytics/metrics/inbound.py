@@ -10,7 +10,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need
+from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need, only
 
 REPLY_WINDOW = timedelta(hours=24)
 PERSON = ("account", "phone")
@@ -50,7 +50,7 @@ def inbound_volume(incoming: IntoFrameT, *, by: Sequence[str] = ("day",)) -> Int
     0  79001230000         3        2
     """
     by = names_of(by)
-    frame = need(incoming, {*PERSON, *by})
+    frame = only(incoming, {*PERSON, *by})
     everything = ~nw.col("phone").is_null()
     people = grouped(frame, [*dict.fromkeys([*by, *PERSON])], everything, {}, n="incoming")
     totals = [nw.col("incoming").sum(), nw.col("_one").sum(), *_whole(people)]
@@ -126,7 +126,7 @@ def reply_rate(
     by = names_of(by)
     key = ("account", "message_id", "phone")
     times = {"delivered_at", "delivery_seconds", "age_seconds", "matured"}
-    frame = need(messages, {*key, "state", "type", "err", *times, *by})
+    frame = only(messages, {*key, "state", "type", "err", *times, *by})
     texts = need(incoming, {*PERSON, "sent_at", "received_at"})
     texts = texts.select(*PERSON, _text_at=nw.coalesce("sent_at", "received_at"))
     inside = counted(type)

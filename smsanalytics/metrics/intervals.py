@@ -41,15 +41,14 @@ def wilson(count: str, n: str, name: str) -> dict[str, nw.Expr]:
     0          8         10   0.8      0.49      0.943
     1          0          3   0.0      0.00      0.561
     """
-    size = nw.col(n).cast(nw.Float64)
+    hits, size = nw.col(count).cast(nw.Float64), nw.col(n).cast(nw.Float64)
     known = nw.when(nw.col(n) > 0)
-    share = nw.col(count) / size
-    middle = share + Z95**2 / (2 * size)
-    half = Z95 * (share * (1 - share) / size + Z95**2 / (4 * size * size)).sqrt()
-    shrink = 1 + Z95**2 / size
-    low = nw.when(nw.col(count) > 0).then((middle - half) / shrink).otherwise(0.0)
-    high = nw.when(nw.col(count) < nw.col(n)).then((middle + half) / shrink).otherwise(1.0)
-    return {name: known.then(share), f"{name}_low": known.then(low), f"{name}_high": known.then(high)}
+    middle = hits + Z95**2 / 2
+    half = Z95 * (hits * (size - hits) / size + Z95**2 / 4).sqrt()
+    whole = size + Z95**2
+    low = nw.when(nw.col(count) > 0).then((middle - half) / whole).otherwise(0.0)
+    high = nw.when(nw.col(count) < nw.col(n)).then((middle + half) / whole).otherwise(1.0)
+    return {name: known.then(hits / size), f"{name}_low": known.then(low), f"{name}_high": known.then(high)}
 
 
 def difference(count: int, n: int, count_before: int, n_before: int) -> tuple[float, float, float]:

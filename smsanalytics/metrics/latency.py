@@ -9,7 +9,7 @@ from narwhals.typing import IntoFrameT
 
 from smsanalytics.errors import UnknownName
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import QUANTILES, Types, counted, grouped, handed_out, names_of, need
+from smsanalytics.metrics.population import QUANTILES, Types, counted, grouped, handed_out, names_of, only
 
 WITHIN = (10, 30, 60)  #: seconds that a login code, an alert and a campaign are judged by
 
@@ -74,7 +74,7 @@ def latency(
     for limit in within:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0:
             raise UnknownName(f"within takes whole seconds such as 10, not {limit!r}")
-    frame = need(messages, {"state", "type", "err", "delivery_seconds", "age_seconds", *by})
+    frame = only(messages, {"state", "type", "err", "delivery_seconds", "age_seconds", *by})
     inside, started, seconds = counted(type), ~nw.col("age_seconds").is_null(), nw.col("delivery_seconds")
     delivered = inside & (nw.col("state") == "delivered")
     sums = {
@@ -133,7 +133,7 @@ def latency_distribution(
     1        4          2
     """
     by = names_of(by)
-    frame = need(messages, {"type", "err", "delivery_seconds", *by})
+    frame = only(messages, {"type", "err", "delivery_seconds", *by})
     frame = frame.with_columns(seconds=nw.col("delivery_seconds"))
     groups = grouped(frame, [*by, "seconds"], counted(type), {}, n="delivered")
     groups = groups.filter(~nw.col("seconds").is_null())
@@ -181,7 +181,7 @@ def callback_lag(statuses: IntoFrameT, *, by: Sequence[str] = ("day",)) -> IntoF
     0        2          0    2    2
     """
     by = names_of(by)
-    frame = need(statuses, {"status_at", "received_at", "time_source", *by})
+    frame = only(statuses, {"status_at", "received_at", "time_source", *by})
     timed = nw.col("time_source") != "received"
     between = (nw.col("received_at").dt.truncate("1s") - nw.col("status_at").dt.truncate("1s")).dt.total_seconds()
     frame = nw.maybe_convert_dtypes(frame.with_columns(_lag=nw.when(timed).then(between)))

@@ -93,6 +93,17 @@ def need(messages: Any, columns: set[str]) -> Any:
     return frame.with_columns(nw.col(*foreign).dt.convert_time_zone("UTC")) if foreign else frame
 
 
+def only(messages: Any, columns: set[str]) -> Any:
+    """
+    Read these columns of a frame of any engine, as `need` does, and its days if it knows them.
+
+    An engine plans each step of a query anew with all its columns, so those nobody asks for cost time.
+    """
+    frame = need(messages, columns)
+    known = frame.collect_schema().names()
+    return frame.select(*(name for name in known if name in columns or name == "day"))
+
+
 def grouped(
     frame: Any,
     by: Sequence[str],

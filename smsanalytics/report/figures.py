@@ -13,8 +13,7 @@ from smsanalytics.periods import before, zone_of
 from smsanalytics.report.names import Names
 
 MIDNIGHT = datetime.min.time()
-THREADS = 2  #: half of a question is Python's, half is DuckDB's
-HELD = 5_000_000  #: messages, beyond which each question reads the files: to hold them would take longer
+THREADS = 3  #: half of a question is Python's, half is DuckDB's
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,7 @@ def ask(store: Store, first: date, after: date, *, generated_at: datetime) -> Fi
     (2, datetime.date(2026, 11, 9), datetime.date(2026, 11, 15))
     """
     past = before(first, after)
-    if store.messages(start=past, end=after).shape[0] <= HELD:
-        store = store.held(start=past, end=after)
+    store = store.held(start=past, end=after)
     start, end = (datetime.combine(day, MIDNIGHT) for day in (first, after))
     known = store.as_of and store.as_of.astimezone(zone_of(store.tz)).replace(tzinfo=None)
     now = Span(first, after, max(start, min(end, known or start)))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from smsanalytics import formats
 from smsanalytics.api import Store
+from smsanalytics.charts import Drawing
 from smsanalytics.errors import UnknownName
 from smsanalytics.periods import period as days_of
 from smsanalytics.periods import zone_of
@@ -109,13 +110,14 @@ def write(
         raise UnknownName("a notebook is published as html; leave --format out")
     say = Say(lang)
     first, after = days_of(period, today=today or datetime.now(zone_of(store.tz)).date())
-    figures = ask(store, first, after, generated_at=generated_at or datetime.now(UTC))
-    if notebook is not None:
-        from smsanalytics.report.notebook import published
-
-        content = published(Path(notebook), store, figures.now, lang=lang)
+    made = generated_at or datetime.now(UTC)
+    if format == "html" and notebook is None:
+        with Drawing() as drawing:
+            figures = ask(store, first, after, generated_at=made)
+            content = render(figures, drawing, lang=lang)
     else:
-        content = CONTENTS[format](figures, lang)
+        figures = ask(store, first, after, generated_at=made)
+        content = _published(notebook, store, figures, lang) if notebook else MACHINE[format](figures, lang)
     target = Path(out) / f"{name}-{first}--{figures.now.last}.{lang}.{format}"
     make_directory(target.parent.resolve())
     replace(target, content.encode("utf-8"))
@@ -177,11 +179,13 @@ def to_csv(figures: Figures, lang: str = "en") -> str:
     return formats.csv(pd.DataFrame(rows, columns=["answer", "period", "by", "group", "figure", "value"])) + "\n"
 
 
-CONTENTS: dict[str, Callable[[Figures, str], str]] = {
-    "html": lambda figures, lang: render(figures, lang=lang),
-    "json": to_json,
-    "csv": to_csv,
-}
+MACHINE: dict[str, Callable[[Figures, str], str]] = {"json": to_json, "csv": to_csv}
+
+
+def _published(notebook: str | Path, store: Store, figures: Figures, lang: str) -> str:
+    from smsanalytics.report.notebook import published
+
+    return published(Path(notebook), store, figures.now, lang=lang)
 
 
 def _days(span: Span) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -25,12 +26,21 @@ WIDE, NARROW = 640, 250  #: of a chart on a laptop or on paper, and on a phone: 
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart as drawn for a wide and for a narrow page, its title and the lines below it."""
+    """A chart as it is drawn for a wide and for a narrow page, its title and the lines below it."""
 
     title: str
     lines: list[str]
-    wide: Markup
-    narrow: Markup
+    drawn: tuple[Future[str], Future[str]]
+
+    @property
+    def wide(self) -> Markup:
+        """As it is on a laptop and on paper."""
+        return Markup(self.drawn[0].result())  # noqa: S704 - what draws it escapes every text
+
+    @property
+    def narrow(self) -> Markup:
+        """As it is on a phone."""
+        return Markup(self.drawn[1].result())  # noqa: S704
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Section:
     causes: tuple[Cause, ...] = ()
 
 
-def render(figures: Figures, *, lang: str = "en") -> str:
+def render(figures: Figures, drawing: charts.Drawing, *, lang: str = "en") -> str:
     """
     Make the page of a report.
 
@@ -54,6 +64,8 @@ def render(figures: Figures, *, lang: str = "en") -> str:
     ----------
     figures : Figures
         What it says.
+    drawing : charts.Drawing
+        What draws its charts.
     lang : str, default "en"
         ``"en"`` or ``"ru"``.
 
@@ -73,7 +85,8 @@ def render(figures: Figures, *, lang: str = "en") -> str:
     >>> from datetime import UTC, date, datetime
     >>> from smsanalytics.report.figures import ask
     >>> week = ask(store, date(2026, 11, 16), date(2026, 11, 23), generated_at=datetime(2026, 11, 23, tzinfo=UTC))
-    >>> '<data value="0.5">50.0' in render(week)
+    >>> with charts.Drawing() as drawing:
+    ...     '<data value="0.5">50.0' in render(week, drawing)
     True
     """
     say = Say(lang)
@@ -90,7 +103,7 @@ def render(figures: Figures, *, lang: str = "en") -> str:
         as_of=as_of,
         tiles=tiles(figures, say),
         findings=findings(figures, say),
-        sections=list(_sections(figures, say)),
+        sections=list(_sections(figures, say, drawing)),
         definitions=[
             (term[say.index], text[say.index].format(horizon=horizon, as_of=as_of)) for term, text in DEFINITIONS
         ],
@@ -116,11 +129,11 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
 
 
-def _sections(figures: Figures, say: Say) -> Iterator[Section]:
+def _sections(figures: Figures, say: Say, drawing: charts.Drawing) -> Iterator[Section]:
     row, calls, lag = figures.row("delivery"), figures.row("confirmations"), figures.row("lag")
     submitted, failed = (int(row.get(name, 0)) for name in ("submitted", "failed"))
     requests, came = (int(calls.get(name, 0)) for name in ("requests", "calls"))
-    make = _Maker(figures, say)
+    make = _Maker(figures, say, drawing)
     yield make("delivery", submitted, ["delivery_by_day"], lambda: tables.outcomes(figures, say))
     timed = int(figures.row("latency").get("n_timed", 0))
     yield make("latency", timed, ["latency_distribution", "latency_by_day"], lambda: tables.times(figures, say))
@@ -142,8 +155,8 @@ def _sections(figures: Figures, say: Say) -> Iterator[Section]:
 class _Maker:
     """Makes sections: their texts are called as they are, their charts as the question of their answer."""
 
-    def __init__(self, figures: Figures, say: Say) -> None:
-        self.figures, self.say = figures, say
+    def __init__(self, figures: Figures, say: Say, drawing: charts.Drawing) -> None:
+        self.figures, self.say, self.drawing = figures, say, drawing
 
     def __call__(
         self,
@@ -166,5 +179,5 @@ class _Maker:
         frame = self.figures.answers[name]
         chart = getattr(charts, self.figures.metric(name))(frame, lang=self.say.lang)
         heading, lines = charts.heading(chart)
-        wide, narrow = (charts.to_svg(chart, name=f"{name}-{width}", width=width) for width in (WIDE, NARROW))
-        return Picture(heading, lines, Markup(wide), Markup(narrow))  # noqa: S704 - vl-convert escapes what is in them
+        wide, narrow = (self.drawing.svg(chart, name=f"{name}-{width}", width=width) for width in (WIDE, NARROW))
+        return Picture(heading, lines, (wide, narrow))
