@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from smsanalytics.api import Store, open_store
-from smsanalytics.charts import Drawing
+from smsanalytics.charts.drawing import Drawing
 from smsanalytics.errors import SmsAnalyticsError
 from smsanalytics.periods import zone_of
 from smsanalytics.provider.simulator import World, send, tell

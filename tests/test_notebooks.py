@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
-import figures
 import nbclient
 import nbformat
 import pytest
+from browsing import browser, opened, serious
 
 from smsanalytics.provider.network import NUMBERS_TO_CALL, OWN_NUMBERS
-from smsanalytics.store import journal, records
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.report.notebook import shown as published
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -37,7 +33,7 @@ def parameters_of(notebook):
 
 def executed(path, *runs):
     """
-    The code cells of a notebook after each of these runs, its parameters set as a scheduler would: in a cell of their own.
+    The cells of a notebook after each of these runs, its parameters set as a scheduler would: in a cell of their own.
 
     One kernel does all runs, for it takes seconds to start; before each it forgets every name.
     """
@@ -51,12 +47,17 @@ def executed(path, *runs):
     notebook.cells = [cell for run in cells for cell in run]
     client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}})
     client.execute()
-    return [[cell for cell in run if cell.cell_type == "code"] for run in cells]
+    return cells
+
+
+def code(cells):
+    return [cell for cell in cells if cell.cell_type == "code"]
 
 
 def pictures(cells):
     """What is drawn, one picture by each cell that is to draw one."""
     drawn = []
+    cells = code(cells)
     for cell in cells:
         found = [output.data["image/svg+xml"] for output in cell.outputs if "image/svg+xml" in output.get("data", {})]
         assert len(found) == ("sms.charts." in cell.source), cell.source
@@ -71,48 +72,13 @@ def pictures(cells):
 
 def shown(cells):
     """Everything that a reader gets to see beside the code, as it stands in the page."""
-    outputs = [output for cell in cells for output in cell.outputs]
+    outputs = [output for cell in code(cells) for output in cell.outputs]
     mimes = ("image/svg+xml", "text/html", "text/plain")
     data = [
         next((output.data[mime] for mime in mimes if mime in output.data), "") for output in outputs if "data" in output
     ]
     assert not [output for output in outputs if output.get("name") == "stderr"], "a warning was printed"
     return "\n".join([*data, *(output.get("text", "") for output in outputs)])
-
-
-@pytest.fixture(scope="session")
-def hostile_store(example_store, tmp_path_factory):
-    """The example, and beside it two messages, a text and a request whose every name wants to be markup."""
-    data = shutil.copytree(example_store, tmp_path_factory.mktemp("hostile") / "data")
-    at = datetime(2026, 11, 21, 9, tzinfo=UTC)
-    second = str(int(at.timestamp()))
-    name = figures.HOSTILE
-    said = {"type": "0", "parts": "1", "sender": name, "operator": name, "country": name, "status_at": second}
-    events = {
-        "status": [
-            {"message_id": "1044", "phone": "79001230004", "status": "20", "err": "777", **said},
-            {"message_id": "1045", "phone": "79001230005", "status": "1", "err": "0", **said},
-        ],
-        "incoming": [{"phone": "79001230005", "to_number": name, "text": name, "incoming_id": "8", "sent_at": second}],
-        "rejected": [{"reason": name, "remote": "", "body": ""}],
-    }
-    records_of = {
-        "send": {"message_id": 1045, "phone": "79001230005", "sent_at": at.isoformat(), "tag": name},
-        "confirmation_request": {"phone": "79001230005", "requested_at": at.isoformat(), "purpose": name},
-    }
-    layout = Layout(data)
-    writer = journal.Journal(layout, "w1", now=lambda: (int(at.timestamp()) + 9) * 10**9)
-    for kind, rows in events.items():
-        for fields in rows:
-            writer.write(
-                [journal.entry(account="default", kind=kind, signed_by="md5", key="2026", fields=fields, extra={})]
-            )
-    for kind, record in records_of.items():
-        writer.write(records.encode(kind, [record]))
-    writer.close()
-    with Maintenance(layout, {}) as maintenance:
-        maintenance.run()
-    return data
 
 
 def test_there_are_notebooks_and_the_readme_beside_them_lists_each():
@@ -143,7 +109,7 @@ def test_links_of_a_notebook_lead_somewhere(path):
 
 
 @every_notebook
-def test_a_notebook_shows_the_sample_month_and_nobodys_number_or_words(path, sample_cache, monkeypatch):
+def test_a_notebook_shows_the_sample_month_and_nobodys_number_or_words(path, sample_cache, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(sample_cache))
     [cells] = executed(path, {"data": "no store is here"})
     for picture in pictures(cells):
@@ -153,6 +119,24 @@ def test_a_notebook_shows_the_sample_month_and_nobodys_number_or_words(path, sam
     assert "<table" in seen
     assert set(PHONE.findall(seen)) <= {*OWN_NUMBERS, *NUMBERS_TO_CALL}
     assert not TEXTS.search(seen)
+    as_a_page(cells, tmp_path / f"{path.stem}.html")
+
+
+def as_a_page(cells, path):
+    """Published, it hinders nobody, asks for nothing and runs nothing."""
+    drawn = len(pictures(cells))
+    path.write_text(published(nbformat.v4.new_notebook(cells=cells), title=path.stem), "utf-8")
+    with browser() as running:
+        for size, scheme in (("phone", "dark"), ("laptop", "light")):
+            with opened(running, path, size=size, scheme=scheme) as (page, seen):
+                assert (seen.said, [one for one in seen.asked_for if not one.startswith("data:")]) == (
+                    [],
+                    [path.as_uri()],
+                )
+                assert serious(page) == []
+                assert page.locator("img").count() == drawn
+                assert page.evaluate("[...document.images].every(one => one.naturalWidth > 100 && one.alt)")
+                assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
 @every_notebook

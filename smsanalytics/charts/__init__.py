@@ -7,7 +7,6 @@ claimed, the subtitle of which period and of how many.
 """
 
 from smsanalytics.charts.costs import cost
-from smsanalytics.charts.drawing import Drawing, dark_style, heading
 from smsanalytics.charts.durations import callback_lag, latency, latency_distribution
 from smsanalytics.charts.failures import failure_mix
 from smsanalytics.charts.health import data_health
@@ -17,16 +16,13 @@ from smsanalytics.charts.rates import confirmation_success, delivery_rate, reach
 from smsanalytics.charts.volumes import inbound_volume
 
 __all__ = [
-    "Drawing",
     "calendar",
     "callback_lag",
     "confirmation_success",
     "cost",
-    "dark_style",
     "data_health",
     "delivery_rate",
     "failure_mix",
-    "heading",
     "inbound_volume",
     "latency",
     "latency_distribution",

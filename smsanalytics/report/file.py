@@ -13,7 +13,7 @@ import pandas as pd
 
 from smsanalytics import formats
 from smsanalytics.api import Store
-from smsanalytics.charts import Drawing
+from smsanalytics.charts.drawing import Drawing
 from smsanalytics.errors import UnknownName
 from smsanalytics.periods import period as days_of
 from smsanalytics.periods import zone_of

@@ -58,8 +58,8 @@ def published(path: Path, store: Store, span: Span, *, lang: str = "en") -> str:
     """
     try:
         import nbclient
+        import nbconvert  # noqa: F401 - before a long run
         import nbformat
-        from nbconvert import HTMLExporter
     except ImportError as error:
         raise ReportError(
             f"{error.name} is missing, which runs notebooks: pip install 'smsanalytics[notebooks]'"
@@ -78,15 +78,33 @@ def published(path: Path, store: Store, span: Span, *, lang: str = "en") -> str:
     try:
         client.execute()
     except nbclient.exceptions.CellExecutionError as error:
-        cell = 1 + sum(bool(one.get("execution_count")) for one in notebook.cells)
+        cell = sum(bool(one.get("execution_count")) for one in notebook.cells) - 1  # without ours
         raise ReportError(
             f"{path} fails in code cell {cell} with {error.ename}; run it in Jupyter to see why"
         ) from None
+    return shown(notebook, title=path.stem, lang=lang)
+
+
+def shown(notebook: Any, *, title: str, lang: str = "en") -> str:
+    """
+    Return a notebook that ran as a page; what its cells show is made harmless.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        With its outputs.
+    title : str
+        Of a notebook without a heading.
+    lang : str, default "en"
+        Of the page.
+    """
+    from nbconvert import HTMLExporter
+
     for number, output in enumerate(one for cell in notebook.cells for one in cell.get("outputs", ())):
         if "data" in output:
             output.data = _harmless(output.data, f"{Say(lang).text('picture')} {number + 1}")
     body, _ = HTMLExporter(template_name="basic", exclude_input=True).from_notebook_node(notebook)
-    return page("notebook.html", lang=lang, title=_title(notebook, path), body=Markup(body))  # noqa: S704 - of outputs
+    return page("notebook.html", lang=lang, title=_title(notebook) or title, body=Markup(body))  # noqa: S704 - of outputs
 
 
 def _harmless(data: dict[str, str], label: str) -> dict[str, str]:
@@ -113,11 +131,7 @@ def _heading(svg: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
-def _title(notebook: Any, path: Path) -> str:
-    """The first heading, else the name of the file."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for line in cell.source.splitlines():
-                if line.startswith("# "):
-                    return str(line[2:])
-    return path.stem
+def _title(notebook: Any) -> str:
+    """The first heading."""
+    words = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return next((line[2:] for text in words for line in text.splitlines() if line.startswith("# ")), "")

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from smsanalytics import charts
+from smsanalytics.charts.drawing import Drawing, dark_style, heading
 from smsanalytics.report import tables
 from smsanalytics.report.causes import Cause, causes
 from smsanalytics.report.figures import Figures
@@ -56,7 +57,7 @@ class Section:
     causes: tuple[Cause, ...] = ()
 
 
-def render(figures: Figures, drawing: charts.Drawing, *, lang: str = "en") -> str:
+def render(figures: Figures, drawing: Drawing, *, lang: str = "en") -> str:
     """
     Make the page of a report.
 
@@ -64,7 +65,7 @@ def render(figures: Figures, drawing: charts.Drawing, *, lang: str = "en") -> st
     ----------
     figures : Figures
         What it says.
-    drawing : charts.Drawing
+    drawing : Drawing
         What draws its charts.
     lang : str, default "en"
         ``"en"`` or ``"ru"``.
@@ -85,7 +86,7 @@ def render(figures: Figures, drawing: charts.Drawing, *, lang: str = "en") -> st
     >>> from datetime import UTC, date, datetime
     >>> from smsanalytics.report.figures import ask
     >>> week = ask(store, date(2026, 11, 16), date(2026, 11, 23), generated_at=datetime(2026, 11, 23, tzinfo=UTC))
-    >>> with charts.Drawing() as drawing:
+    >>> with Drawing() as drawing:
     ...     '<data value="0.5">50.0' in render(week, drawing)
     True
     """
@@ -117,7 +118,7 @@ def title(figures: Figures, say: Say) -> str:
 
 def page(template: str, **values: Any) -> str:
     """Fill a template of this room; what is not `Markup` is escaped."""
-    return _environment().get_template(template).render(dark_charts=Markup(charts.dark_style(".chart")), **values)  # noqa: S704
+    return _environment().get_template(template).render(dark_charts=Markup(dark_style(".chart")), **values)  # noqa: S704
 
 
 @cache
@@ -129,7 +130,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
 
 
-def _sections(figures: Figures, say: Say, drawing: charts.Drawing) -> Iterator[Section]:
+def _sections(figures: Figures, say: Say, drawing: Drawing) -> Iterator[Section]:
     row, calls, lag = figures.row("delivery"), figures.row("confirmations"), figures.row("lag")
     submitted, failed = (int(row.get(name, 0)) for name in ("submitted", "failed"))
     requests, came = (int(calls.get(name, 0)) for name in ("requests", "calls"))
@@ -155,7 +156,7 @@ def _sections(figures: Figures, say: Say, drawing: charts.Drawing) -> Iterator[S
 class _Maker:
     """Makes sections: their texts are called as they are, their charts as the question of their answer."""
 
-    def __init__(self, figures: Figures, say: Say, drawing: charts.Drawing) -> None:
+    def __init__(self, figures: Figures, say: Say, drawing: Drawing) -> None:
         self.figures, self.say, self.drawing = figures, say, drawing
 
     def __call__(
@@ -178,6 +179,6 @@ class _Maker:
     def _picture(self, name: str) -> Picture:
         frame = self.figures.answers[name]
         chart = getattr(charts, self.figures.metric(name))(frame, lang=self.say.lang)
-        heading, lines = charts.heading(chart)
+        title, lines = heading(chart)
         wide, narrow = (self.drawing.svg(chart, name=f"{name}-{width}", width=width) for width in (WIDE, NARROW))
-        return Picture(heading, lines, (wide, narrow))
+        return Picture(title, lines, (wide, narrow))

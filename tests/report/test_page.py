@@ -10,6 +10,7 @@ import pytest
 from browsing import opened, serious
 
 from smsanalytics import open_store
+from smsanalytics.charts.drawing import Drawing
 from smsanalytics.report.figures import ask
 from smsanalytics.report.page import render
 
@@ -20,7 +21,8 @@ BEFORE = {"start": "2026-10-12", "end": "2026-10-19"}
 @pytest.fixture(scope="module", params=["en", "ru"])
 def path(request, week, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / f"report.{request.param}.html"
-    path.write_text(render(week, lang=request.param), "utf-8")
+    with Drawing() as drawing:
+        path.write_text(render(week, drawing, lang=request.param), "utf-8")
     return path
 
 
@@ -150,7 +152,8 @@ def test_the_headline_equals_the_api(browser, path, sample):
 
 
 def test_it_says_what_stands_out_in_that_week(week):
-    page = render(week)
+    with Drawing() as drawing:
+        page = render(week, drawing)
     assert "“spam filter · 23/253” makes 49.7 per 1,000 submitted messages fail, 1.9 before." in page
     assert "On 20 October 2026 only 64.7" in page
     assert "change its wording and links" in page
@@ -161,7 +164,8 @@ def test_a_page_of_nothing_says_so(example_store, browser, tmp_path):
         open_store(example_store), date(2020, 1, 1), date(2020, 1, 2), generated_at=datetime(2026, 11, 2, tzinfo=UTC)
     )
     path = tmp_path / "nothing.html"
-    path.write_text(render(nothing), "utf-8")
+    with Drawing() as drawing:
+        path.write_text(render(nothing, drawing), "utf-8")
     with opened(browser, path) as (page, seen):
         assert seen.said == []
         assert serious(page) == []
