@@ -201,7 +201,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    tz: Annotated[str, typer.Option(help="Zone of days and hours.")] = "UTC",
+    tz: Annotated[str | None, typer.Option(help="Zone of days and hours.  [default: UTC]", show_default=False)] = None,
     lang: Annotated[str, typer.Option(help="en or ru.")] = "en",
     out: Annotated[Path, typer.Option(help="Directory for the file.")] = Path("reports"),
     format_: Annotated[str, typer.Option("--format", help="html, or for machines json or csv.")] = "html",
@@ -221,8 +221,9 @@ def report(
         from smsanalytics.sample import load_sample
 
         store, period = load_sample(), period or "2026-10"
+        store = open_store(store.path, tz=tz) if tz else store
     else:
-        store = open_store(settings.data, tz=tz)
+        store = open_store(settings.data, tz=tz or "UTC")
     written = write(store, out, period=period or "last-week", lang=lang, format=format_, notebook=notebook)
     typer.echo(written.path)
 
@@ -233,6 +234,10 @@ def schedule(
     list_: Annotated[
         bool, typer.Option("--list", help="Say when each report is next and what became of the last.")
     ] = False,
+    now: Annotated[
+        str | None,
+        typer.Option(help="Make this report and send it at once, noting nothing: a rehearsal.", show_default=False),
+    ] = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -255,7 +260,7 @@ def schedule(
     With --once the exit code is 1 while something that failed is owed.
     """
     settings = load(config, data=data).for_scheduling()
-    from smsanalytics.report.job import Plan
+    from smsanalytics.report.job import Plan, rehearse
     from smsanalytics.report.mail import Server
     from smsanalytics.report.schedule import Schedule, overview
 
@@ -264,6 +269,12 @@ def schedule(
         typer.echo("\n".join(overview(plans, datetime.now(UTC))))
         return
     server = Server(**settings.mail.opened()) if settings.mail else None
+    if now is not None:
+        known = {plan.name: plan for plan in plans}
+        if now not in known:
+            raise UnknownName.of("report", now, known)
+        typer.echo(f"made and delivered {rehearse(known[now], settings.data, server, datetime.now(UTC))}")
+        return
     with Schedule(settings.data, plans, server) as running:
         if not once:
             running.run()
@@ -316,7 +327,8 @@ def main() -> None:
     """Run the command line."""
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for foreign in ("uvicorn", "traitlets"):
+        logging.getLogger(foreign).setLevel(logging.WARNING)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         app()

@@ -417,7 +417,11 @@ class Settings(BaseSettings):
 
 
 def _in_words(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such setting")
+    return (
+        message.removeprefix("Value error, ")
+        .replace("Extra inputs are not permitted", "there is no such setting")
+        .replace("Input should be a valid tuple", 'needs a list, such as ["one", "another"]')
+    )
 
 
 def load(config: Path | None = None, **given: Any) -> Settings:

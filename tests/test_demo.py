@@ -54,7 +54,7 @@ def test_the_page_shows_its_charts_in_a_browser_without_network(ran):
     folder, _ = ran
     page = folder / "data" / "demo" / "report.html"
     text = page.read_text()
-    assert not re.findall(r"src=|href="[^#]|url\(|@import", text)
+    assert not re.findall(r'src=|href="[^#]|url\(|@import', text)
     browser = need("chromium", "the page is not opened in a browser")
     picture = folder / "page.png"
     subprocess.run(

@@ -147,7 +147,8 @@ def test_a_notebook_shows_a_tiny_store_in_russian_hostile_names_as_text_and_an_e
         {"data": str(hostile_store), "start": "2026-12-01", "end": "2026-12-02"},
     )
     seen = shown(tiny)
-    assert str(hostile_store) in seen
+    assert f"Store {hostile_store.name}: " in seen
+    assert str(hostile_store) not in seen, "a page to be sent shows where the store lies"
     assert "<img" not in seen
     assert "&lt;img" in seen, "the names are not there at all"
     for picture in pictures(tiny):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -10,9 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
 from smsanalytics.charts.theme import GREY, INK, PALETTE, SHADES
+from smsanalytics.errors import ReportError
 
 PROGRAM = [
-    sys.executable, "-c",
+    sys.executable, "-P", "-c",
     "import json, sys, vl_convert\n"
     "vl_convert.vegalite_to_svg({'data': {'values': []}, 'mark': 'point'})\n"
     "for line in sys.stdin:\n"
@@ -80,8 +82,11 @@ class Drawing:
         return self
 
     def __exit__(self, *failure: object) -> None:
+        if failure[0] is not None:
+            self._process.kill()
         self._pool.shutdown(cancel_futures=failure[0] is not None)
-        self._process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
 
     def svg(self, chart: Any, *, name: str = "chart", width: int | None = None) -> Future[str]:
         """
@@ -113,10 +118,13 @@ class Drawing:
     def _drawn(self, spec: str, name: str) -> str:
         to, of = self._process.stdin, self._process.stdout
         if to is None or of is None:
-            raise RuntimeError("nothing draws outside of `with`")
-        to.write(f"{spec}\n")
-        to.flush()
-        drawn: str = json.loads(of.readline())
+            raise ReportError("charts are drawn inside of `with` only")
+        try:
+            to.write(f"{spec}\n")
+            to.flush()
+            drawn: str = json.loads(of.readline())
+        except (OSError, ValueError):
+            raise ReportError("what draws the charts has ended; its words above say why") from None
         drawn = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", drawn)
         return drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 

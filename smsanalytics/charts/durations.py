@@ -211,11 +211,11 @@ def _ribbon(
     line = base.mark_line(color=theme.SHADES["p50"], strokeWidth=2).encode(y=y("_p50"))
     dots = base.mark_point(color=theme.SHADES["p50"], filled=True, size=30, opacity=1)
     dots = dots.encode(y=y("_p50"), tooltip=[*groups.tooltip(words), *_tooltip(frame, words)])
-    layers = [tail, body, outer, inner, line, dots, *_ends(frame.dropna(subset=["_p50"]), domain, height, words)]
+    layers = [tail, body, outer, inner, line, dots, *_ends(frame.dropna(subset=["_p50"]), domain, height)]
     return alt.LayerChart(layer=layers).properties(width=theme.WIDTH, height=height)
 
 
-def _ends(frame: pd.DataFrame, domain: tuple[float, float], height: int, words: Words) -> list[alt.Chart]:
+def _ends(frame: pd.DataFrame, domain: tuple[float, float], height: int) -> list[alt.Chart]:
     """The names of the quantiles, to the right of the last of them and clear of each other."""
     low, high = (math.log(one) for one in domain)
     layers, free = [], height + 12.0
@@ -224,7 +224,7 @@ def _ends(frame: pd.DataFrame, domain: tuple[float, float], height: int, words: 
         text = alt.Chart(theme.data(pd.DataFrame({"name": [name]}))).mark_text(
             align="left", dx=6, color=theme.INK, fontSize=11
         )
-        layers.append(text.encode(x=alt.value("width"), y=alt.value(free), text=alt.TextValue(words(name))))
+        layers.append(text.encode(x=alt.value("width"), y=alt.value(free), text=alt.TextValue(name)))
     return layers
 
 

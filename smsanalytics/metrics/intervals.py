@@ -90,6 +90,5 @@ def difference(count: int, n: int, count_before: int, n_before: int) -> tuple[fl
 
 
 def _wilson(count: int, n: int) -> tuple[float, float]:
-    share = count / n
-    middle, half = share + Z95**2 / (2 * n), Z95 * sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n))
-    return (middle - half) / (1 + Z95**2 / n), (middle + half) / (1 + Z95**2 / n)
+    middle, half, whole = count + Z95**2 / 2, Z95 * sqrt(count * (n - count) / n + Z95**2 / 4), n + Z95**2
+    return (middle - half) / whole if count else 0.0, (middle + half) / whole if count < n else 1.0

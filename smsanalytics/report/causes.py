@@ -52,3 +52,9 @@ def causes(figures: Figures, say: Say) -> list[Cause]:
         )
         for row in of_submitted(figures)[:MOST]
     ]  # fmt: skip
+
+
+def rarer(figures: Figures, say: Say) -> str:
+    """Return how many causes have no paragraph, and how many messages failed so; empty if there are none."""
+    rest = figures.answers["failures"]["n"].iloc[MOST:]
+    return say.text("other_causes", n=say.number(len(rest)), messages=say.whole(rest.sum())) if len(rest) else ""

@@ -92,11 +92,11 @@ def of_share(
     return Change(value, low, high, good)
 
 
-def of_amount(now: float | None, before: float | None, *, good: int = 0) -> Change:
+def of_amount(now: float | None, before: float | None) -> Change:
     """Compare amounts: the change in parts of the one before."""
     if now is None or before is None or pd.isna(now) or pd.isna(before) or not before:
         return Change()
-    return Change(float(now) / float(before) - 1, good=good, relative=True)
+    return Change(float(now) / float(before) - 1, relative=True)
 
 
 def _whole(row: Mapping[Any, Any], name: str) -> int:

@@ -115,7 +115,8 @@ def _said(name: str, values: set[int]) -> str:
 
 def _unreadable(name: str, part: str) -> UnknownName:
     lowest, highest, _ = FIELDS[name]
+    names = " (or mon to sun)" if name == "day_of_week" else ""
     return UnknownName(
-        f"{part!r} is no {name.replace('_', ' ')} of cron; needed is one of {lowest} to {highest}, a range such as "
-        f"{lowest}-{highest}, * or */2, or a list of these"
+        f"{part!r} is no {name.replace('_', ' ')} of cron; needed is one of {lowest} to {highest}{names}, a range such "
+        f"as {lowest}-{highest}, * or */2, or a list of these"
     )

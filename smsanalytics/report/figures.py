@@ -60,7 +60,7 @@ class Span:
     first, after : date
         Its first day, and the day after its last.
     end : datetime
-        Local, without zone: midnight of `after`, or the moment up to which anything is known of it.
+        Local, without zone: midnight of `after`, or, while the period runs, the moment of the report.
     """
 
     first: date
@@ -108,6 +108,12 @@ class Figures:
         """Whether the period is not over."""
         return self.now.end < datetime.combine(self.now.after, MIDNIGHT)
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was received in the last day of the period, or since, although it should have been."""
+        known = self.as_of and self.as_of.astimezone(zone_of(self.tz)).replace(tzinfo=None)
+        return known is None or known < self.now.end - timedelta(days=1)
+
     def metric(self, name: str) -> str:
         """Return which question an answer is to."""
         return ASKED[name].metric
@@ -145,8 +151,8 @@ def ask(store: Store, first: date, after: date, *, generated_at: datetime) -> Fi
     past = before(first, after)
     store = store.held(start=past, end=after)
     start, end = (datetime.combine(day, MIDNIGHT) for day in (first, after))
-    known = store.as_of and store.as_of.astimezone(zone_of(store.tz)).replace(tzinfo=None)
-    now = Span(first, after, max(start, min(end, known or start)))
+    known = max(generated_at, store.as_of or generated_at).astimezone(zone_of(store.tz)).replace(tzinfo=None)
+    now = Span(first, after, max(start, min(end, known)))
     begun = datetime.combine(past, MIDNIGHT)
     earlier = Span(past, first, start if now.end == end else min(start, begun + (now.end - start)))
     asked = [(question, now, now.after) for question in ASKED.values()]

@@ -92,7 +92,7 @@ def write(
     ------
     UnknownName
         If a word is not known; the message lists those that are.
-    StoreError
+    ReportError
         If the notebook fails; the message names the cell.
 
     Examples

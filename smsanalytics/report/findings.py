@@ -41,9 +41,14 @@ def _groups(figures: Figures, say: Say) -> Iterator[Found]:
             change = of_share(row, before[row[by]], "delivered", "submitted", may_come="pending")
             if worth_saying(change):
                 sentence = say.text(
-                    "found_rate", what=say.text(f"found_{by}"), name=row[by], now=say.percent(row["delivery_rate"]),
-                    change=say.change(change), low=say.hundred(change.low), high=say.hundred(change.high),
-                )  # fmt: skip
+                    "found_rate",
+                    what=say.text(f"found_{by}"),
+                    name=f"\u2068{row[by]}\u2069",  # letters from right to left do not move what follows
+                    now=say.percent(row["delivery_rate"]),
+                    change=say.change(change),
+                    low=say.hundred(change.low),
+                    high=say.hundred(change.high),
+                )
                 yield abs(change.value) * row["submitted"], sentence
 
 
@@ -65,9 +70,9 @@ def of_submitted(figures: Figures) -> list[Row]:
     was = {_codes(row): row["n"] for row in figures.earlier["failures"].to_dict("records")}
     rows = []
     for row in figures.answers["failures"].to_dict("records"):
-        counts = {"n": row["n"], "submitted": now["submitted"]}
-        counts_before = {"n": was.get(_codes(row), 0), "submitted": before["submitted"]} if before else {}
-        change = of_share(counts, counts_before, "n", "submitted", good=-1)
+        counts = {**now, "n": row["n"]}
+        counts_before = {**before, "n": was.get(_codes(row), 0)} if before else {}
+        change = of_share(counts, counts_before, "n", "submitted", good=-1, may_come="pending")
         share_before = counts_before["n"] / counts_before["submitted"] if before else 0.0
         rows.append({**row, "share": row["n"] / now["submitted"], "share_before": share_before, "change": change})
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -226,6 +227,30 @@ class Job:
             one.title, one.lines, file, sender=self._server.sender, to=plan.to, key=key, now=now
         )  # fmt: skip
         self._server.send(message, one.owed[channel].to)
+
+
+def rehearse(plan: Plan, data: Path, server: mail.Server | None, now: datetime) -> Path:
+    """
+    Make a report at once and deliver it to all it is for, without noting anything.
+
+    Raises
+    ------
+    SmsAnalyticsError
+        Of the first thing that fails: it is not tried again.
+    """
+    written = write(
+        open_store(data, tz=plan.zone), plan.out, period=plan.period, lang=plan.lang, format=plan.format,
+        notebook=plan.notebook, name=plan.name, today=plan.wall(now).date(),
+    )  # fmt: skip
+    if plan.to and server is not None:
+        key = f"{plan.name}.now.{secrets.token_hex(6)}"
+        message = mail.compose(
+            written.title, written.lines, written.path, sender=server.sender, to=plan.to, key=key, now=now
+        )
+        server.send(message, plan.to)
+    if plan.hook:
+        hook.call(plan.hook, written.path, about={"SMSREPORT_JOB": plan.name, "SMSREPORT_TITLE": written.title})
+    return written.path
 
 
 def in_words(error: Exception) -> str:

@@ -5,6 +5,11 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "title": ("SMS report", "Отчёт по SMS"),
     "compared": ("Compared with {period}", "В сравнении с {period}"),
+    "silent": ("Nothing was received after {moment}: is the collector running?",
+               "После {moment} ничего не получено: работает ли сборщик?"),
+    "silent_ever": ("Nothing was ever received: is the collector running?",
+                    "Ничего не было получено: работает ли сборщик?"),
+    "no_messages": ("No message was submitted in this period.", "В этом периоде не отправлено ни одного сообщения."),
     "running": ("The period is not over: it is compared with as much of the one before.",
                 "Период не окончен: он сравнивается с такой же частью предыдущего."),
     "received": ("As received by {moment} ({zone})", "По данным, полученным до {moment} ({zone})"),
@@ -15,10 +20,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "findings": ("What stands out", "Что заметно"),
     "no_findings": ("Nothing stands out: no change that chance would not explain, and every check within its limit.",
                     "Ничего особенного: нет изменений, которые не объяснялись бы случайностью, все проверки в норме."),
-    "by_chance": ("Named are changes of at least one percentage point whose 95 % interval leaves out zero. Of twenty "
-                  "comparisons one is like that by chance.",
-                  "Названы изменения не менее одного процентного пункта, чей 95-процентный интервал не включает ноль. "
-                  "Из двадцати сравнений одно бывает таким случайно."),
+    "by_chance": ("Changes are named from one percentage point on (causes from half a point), if their 95 % interval "
+                  "leaves out zero. Of twenty comparisons one is like that by chance.",
+                  "Изменения названы от одного процентного пункта (причины — от половины), если их 95-процентный "
+                  "интервал не включает ноль. Из двадцати сравнений одно бывает таким случайно."),
     # tiles
     "tile_delivery": ("Delivery rate", "Доля доставленных"),
     "tile_submitted": ("Messages submitted", "Отправлено сообщений"),
@@ -34,7 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "excluded": ("not counted: {n} others (HLR lookups, calls, test mode)",
                  "не считаются: {n} других (HLR-запросы, звонки, тестовый режим)"),
     "median": ("half in {p50}, 95 % in {p95}", "половина за {p50}, 95 % за {p95}"),
-    "no_time": ("the time to delivery is known of none", "время доставки неизвестно"),
+    "no_time": ("no delivery time is known", "время доставки неизвестно"),
     "senders_replies": ("{senders} senders; {rate} of recipients replied ({low} to {high})",
                         "отправителей: {senders}; ответили {rate} получателей ({low} – {high})"),
     "senders_only": ("{senders} senders", "отправителей: {senders}"),
@@ -42,11 +47,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "calls_only": ("{calls} calls came; how many were asked for is not known",
                    "звонков: {calls}; сколько запрошено, неизвестно"),
     "account_currency": ("account {account}, in its currency", "аккаунт {account}, в его валюте"),
-    "cost_unknown": ("cost not known of {n}", "стоимость неизвестна: {n}"),
+    "cost_unknown": ("cost not known for {n}", "стоимость неизвестна: {n}"),
+    "total_cost": ("{cost} in all, failed messages included", "всего {cost}, включая недоставленные"),
     "no_sends": ("your systems told of no sends old enough", "ваши системы не сообщили о достаточно старых отправках"),
     "checks_off": ("checks beyond their limit: {n}", "проверок вне нормы: {n}"),
     "checks_fine": ("every check is within its limit", "все проверки в норме"),
-    "none": ("none", "нет"),
     # changes
     "points": ("{value} pp", "{value} п. п."),
     "change": ("{change} against the period before", "{change} к предыдущему периоду"),
@@ -55,34 +60,34 @@ TEXTS: dict[str, tuple[str, str]] = {
     "better": ("better", "лучше"),
     "worse": ("worse", "хуже"),
     "no_before": ("nothing to compare with", "сравнить не с чем"),
-    "new": ("new", "новый"),
+    "new": ("new", "не было"),
     # sections
     "delivery": ("Did the messages arrive?", "Дошли ли сообщения?"),
-    "delivery_text": ("The rate is delivered / submitted. Submitted is everything, also what is still pending, so the "
-                      "last three days look worse than they will end; they are drawn hollow.",
-                      "Доля — это доставленные / отправленные. Отправленные — все, включая ожидающие, поэтому "
-                      "последние три дня выглядят хуже, чем окажутся; они нарисованы без заливки."),
+    "delivery_text": ("The rate is delivered / submitted. Submitted is everything, also what is still pending: days "
+                      "younger than {horizon} look worse than they will end, and are drawn hollow.",
+                      "Доля — это доставленные / отправленные. Отправленные — все, включая ожидающие: дни "
+                      "моложе {horizon} выглядят хуже, чем окажутся, и нарисованы без заливки."),
     "outcomes": ("Outcomes", "Исходы"),
     "latency": ("How fast?", "Как быстро?"),
     "latency_text": ("From sending to the first report of delivery, on a log scale. The curves and quantiles speak of "
                      "delivered messages only; “within” counts whatever never arrived against it.",
                      "От отправки до первого отчёта о доставке, шкала логарифмическая. Кривые и квантили — только о "
-                     "доставленных; в доле «за … с» недоставленное считается против неё."),
+                     "доставленных; в доле «за … с» недоставленные её снижают."),
     "failures": ("Why not, and what to do", "Почему не дошли и что делать"),
     "failures_text": ("{failed} of {submitted} submitted messages failed. A cause is a status and a reason code of the "
                       "gateway; the advice is ours. The change is of the cause's share of all submitted messages.",
                       "Не доставлено {failed} из {submitted} отправленных. Причина — это статус и код причины сервиса, "
                       "советы — наши. Изменение — доли причины среди всех отправленных."),
-    "per_thousand": ("{now} per 1,000 submitted", "{now} на 1000 отправленных"),
+    "per_thousand": ("{now} per thousand submitted", "{now} на 1000 отправленных"),
     "do": ("What to do", "Что делать"),
-    "share_of_failed": ("of failed", "от недоставленных"),
+    "share_of_failed": ("of failed", "среди недоставленных"),
     "other_causes": ("{n} rarer causes: {messages} messages", "Более редких причин: {n}, сообщений: {messages}"),
     "operators": ("By operator", "По операторам"),
     "operators_text": ("As the first status named them. Intervals that overlap widely leave the order open.",
                        "Как назвал первый статус. Если интервалы широко перекрываются, порядок не определён."),
     "senders": ("By sender name", "По именам отправителя"),
     "senders_text": ("What a sender name is used for differs, and so do its rates: compare it with itself.",
-                     "Имена отправителя служат разному, поэтому и доли разные: сравнивайте имя с ним самим."),
+                     "Имена отправителя служат разным целям, поэтому и доли разные: сравнивайте имя с ним самим."),
     "inbound": ("What came in?", "Что пришло?"),
     "inbound_text": ("Incoming SMS by day of sending. A replier wrote to any of your numbers within 24 hours after a "
                      "delivery; the gateway does not say which message a text answers.",
@@ -95,16 +100,18 @@ TEXTS: dict[str, tuple[str, str]] = {
                            "Подтверждённые / запрошенные. Звонок подтверждает самый новый открытый запрос номера не "
                            "старше пяти минут. Незапрошенных звонков: {unrequested}, с устаревшим временем: {stale}; "
                            "они ничего не подтверждают."),
+    "confirmations_text_calls": ("Calls that came. Your systems told of no requests, so there is no rate.",
+                                 "Поступившие звонки. Ваши системы не сообщали о запросах, поэтому доли нет."),
     "cost": ("What did it cost?", "Сколько это стоило?"),
     "cost_text": ("Cost as first reported, of messages whose cost is known, failed ones included, divided by those of "
                   "them that were delivered. Each account has its own currency; amounts are never added across them.",
                   "Стоимость, как сообщена впервые, по сообщениям с известной стоимостью, включая недоставленные, "
                   "делённая на доставленные среди них. У каждого аккаунта своя валюта; суммы не складываются."),
     "health": ("Can the figures be believed?", "Можно ли верить цифрам?"),
-    "health_text": ("By time of receipt. Coverage should be near 100 %, every other share near 0. Callbacks came {p50} "
-                    "after their event in half of the cases, {p95} in 95 %, {p99} in 99 %.",
-                    "По времени получения. Охват должен быть близок к 100 %, остальные доли — к 0. Половина "
-                    "уведомлений пришла через {p50} после события, 95 % — через {p95}, 99 % — через {p99}."),
+    "health_text": ("By time of receipt. Coverage should be near 100 %, every other share near 0.",
+                    "По времени получения. Охват должен быть близок к 100 %, остальные доли — к 0."),
+    "lag_text": ("Callbacks came {p50} after their event in half of the cases, {p95} in 95 %, {p99} in 99 %.",
+                 "Половина уведомлений пришла через {p50} после события, 95 % — через {p95}, 99 % — через {p99}."),
     "definitions": ("Definitions", "Определения"),
     "nothing": ("Nothing of this kind in the period.", "В этом периоде ничего такого нет."),
     "largest": ("The {drawn} largest of {all}.", "Показаны {drawn} самых крупных из {all}."),
@@ -132,8 +139,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "senders_n": ("senders", "отправителей"),
     "requests": ("requests", "запросов"),
     "confirmed": ("confirmed", "подтверждено"),
-    "calls": ("calls", "звонков"),
-    "account": ("account", "аккаунт"),
     "parts": ("parts/message", "частей/сообщение"),
     "total": ("total", "всего"),
     "each": ("per delivered", "за доставленное"),
@@ -150,7 +155,7 @@ TEXTS: dict[str, tuple[str, str]] = {
                    "{what} {name}: доставлено {now}, {change} ({low} … {high})."),
     "found_operator": ("Operator", "Оператор"),
     "found_sender": ("Sender", "Отправитель"),
-    "found_cause": ("“{cause}” makes {now} per 1,000 submitted messages fail, {before} before.",
+    "found_cause": ("“{cause}” makes {now} per thousand submitted messages fail, {before} before.",
                     "«{cause}»: {now} на 1000 отправленных, раньше {before}."),
     "found_day": ("On {day} only {now} of {n} messages were delivered, {rate} in the whole period.",
                   "{day}: доставлено лишь {now} из {n} сообщений, за весь период {rate}."),
@@ -201,8 +206,8 @@ DEFINITIONS: tuple[tuple[tuple[str, str], tuple[str, str]], ...] = (
      ("Another status code, of which no list tells what it means.",
       "Иной код статуса, значение которого ни один список не объясняет.")),
     (("Interval", "Интервал"),
-     ("Wilson's for a share, Newcombe's for a change of shares, both 95 %: what chance alone explains. That of the "
-      "delivery rate also covers that none, or all, of the pending messages arrive.",
+     ("Wilson's for a share, Newcombe's for a change of shares, both 95 %: what chance alone explains. A change of "
+      "shares that pending messages may still join covers that none, or all, of them do.",
       "Уилсона для доли, Ньюкомба для изменения долей, оба 95 %: что объясняется случайностью. Для доли доставленных "
       "он включает и то, что не дойдёт ни одно из ожидающих или дойдут все.")),
     (("Quantiles", "Квантили"),

@@ -140,6 +140,10 @@ def in_one_line(text: str) -> str:
 
 def _words(error: Exception) -> str:
     """Its kind and the server's code: what a server says may name addresses."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}); mail.ca_file may name whom to trust"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"user or password refused {error.smtp_code}"
     code = getattr(error, "smtp_code", "")
     return f"{type(error).__name__} {code}".strip()
 

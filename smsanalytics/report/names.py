@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pandas as pd
 
-PHONE = re.compile(r"\+?[0-9](?:[ ().-]{0,2}[0-9]){6,}")
+PHONE = re.compile(r"\+?\d(?:[\W_]{0,3}\d){6,}")
 KEPT, LONGEST = 4, 48
 
 
@@ -31,7 +32,9 @@ class Names:
     def shown(self, name: str) -> str:
         """Return how a name is shown: always the same, and unlike every other."""
         if name not in self._shown:
-            masked = PHONE.sub(_masked, "".join(sign if sign.isprintable() else "\ufffd" for sign in name))
+            plain = unicodedata.normalize("NFKC", name)
+            plain = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")  # seen by nobody
+            masked = "".join(sign if sign.isprintable() else "\ufffd" for sign in PHONE.sub(_masked, plain))
             masked = masked if len(masked) <= LONGEST else f"{masked[: LONGEST - 1]}…"
             free, number = masked, 1
             while free in self._taken:
@@ -48,5 +51,5 @@ class Names:
 
 
 def _masked(found: re.Match[str]) -> str:
-    digits = re.sub(r"[^0-9]", "", found[0])
+    digits = re.sub(r"\D", "", found[0])
     return f"•••{digits[-KEPT:]}"

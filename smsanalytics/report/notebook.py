@@ -60,6 +60,7 @@ def published(path: Path, store: Store, span: Span, *, lang: str = "en") -> str:
         import nbclient
         import nbconvert  # noqa: F401 - before a long run
         import nbformat
+        from jupyter_client.kernelspec import NoSuchKernel
     except ImportError as error:
         raise ReportError(
             f"{error.name} is missing, which runs notebooks: pip install 'smsanalytics[notebooks]'"
@@ -82,6 +83,8 @@ def published(path: Path, store: Store, span: Span, *, lang: str = "en") -> str:
         raise ReportError(
             f"{path} fails in code cell {cell} with {error.ename}; run it in Jupyter to see why"
         ) from None
+    except (NoSuchKernel, nbclient.exceptions.DeadKernelError, nbclient.exceptions.CellTimeoutError) as error:
+        raise ReportError(f"{path} cannot be run: {type(error).__name__}") from None
     return shown(notebook, title=path.stem, lang=lang)
 
 

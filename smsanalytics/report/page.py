@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,13 +15,14 @@ from markupsafe import Markup
 from smsanalytics import charts
 from smsanalytics.charts.drawing import Drawing, dark_style, heading
 from smsanalytics.report import tables
-from smsanalytics.report.causes import Cause, causes
+from smsanalytics.report.causes import Cause, causes, rarer
 from smsanalytics.report.figures import Figures
 from smsanalytics.report.findings import findings
 from smsanalytics.report.labels import DEFINITIONS
 from smsanalytics.report.say import Say
 from smsanalytics.report.tiles import tiles
 
+PATIENCE = 60.0  #: with what draws [s]
 WIDE, NARROW = 640, 250  #: of a chart on a laptop or on paper, and on a phone: what surrounds the data comes on top
 
 
@@ -36,12 +37,12 @@ class Picture:
     @property
     def wide(self) -> Markup:
         """As it is on a laptop and on paper."""
-        return Markup(self.drawn[0].result())  # noqa: S704 - what draws it escapes every text
+        return Markup(self.drawn[0].result(PATIENCE))  # noqa: S704 - what draws it escapes every text
 
     @property
     def narrow(self) -> Markup:
         """As it is on a phone."""
-        return Markup(self.drawn[1].result())  # noqa: S704
+        return Markup(self.drawn[1].result(PATIENCE))  # noqa: S704
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Section:
     pictures: tuple[Picture, ...] = ()
     table: tables.Table | None = None
     causes: tuple[Cause, ...] = ()
+    more: str = ""
 
 
 def render(figures: Figures, drawing: Drawing, *, lang: str = "en") -> str:
@@ -135,22 +137,26 @@ def _sections(figures: Figures, say: Say, drawing: Drawing) -> Iterator[Section]
     submitted, failed = (int(row.get(name, 0)) for name in ("submitted", "failed"))
     requests, came = (int(calls.get(name, 0)) for name in ("requests", "calls"))
     make = _Maker(figures, say, drawing)
-    yield make("delivery", submitted, ["delivery_by_day"], lambda: tables.outcomes(figures, say))
+    words = {"horizon": say.seconds(figures.horizon.total_seconds())}
+    yield make("delivery", submitted, ["delivery_by_day"], lambda: tables.outcomes(figures, say), words=words)
     timed = int(figures.row("latency").get("n_timed", 0))
     yield make("latency", timed, ["latency_distribution", "latency_by_day"], lambda: tables.times(figures, say))
     words = {"failed": say.whole(failed), "submitted": say.whole(submitted)}
-    yield make("failures", failed, ["failures_by_day"], listed=lambda: causes(figures, say), words=words)
+    made = make("failures", failed, ["failures_by_day"], listed=lambda: causes(figures, say), words=words)
+    yield replace(made, more=rarer(figures, say))
     yield make("operators", submitted, [], lambda: tables.deliveries(figures, "operators", "operator", say))
     yield make("senders", submitted, [], lambda: tables.deliveries(figures, "senders", "sender", say))
     incoming = int(figures.row("inbound").get("incoming", 0))
     yield make("inbound", incoming, ["inbound_by_day"], lambda: tables.numbers(figures, say))
     words = {name: say.whole(calls.get(f"{name}_calls", 0)) for name in ("unrequested", "stale")}
     asked = (lambda: tables.purposes(figures, say)) if requests else None
-    yield make("confirmations", requests or came, ["confirmations_by_day"], asked, words=words)
-    paid = int(figures.answers["cost"]["cost_per_delivered"].notna().sum())
+    made = make("confirmations", requests or came, ["confirmations_by_day"], asked, words=words)
+    yield made if requests or not came else replace(made, text=say.text("confirmations_text_calls"))
+    paid = int((figures.answers["cost"]["submitted"] - figures.answers["cost"]["n_cost_unknown"]).sum())
     yield make("cost", paid, [], lambda: tables.costs(figures, say))
-    words = {name: say.seconds(lag[name]) if lag else "—" for name in ("p50", "p95", "p99")}
-    yield make("health", 1, [], lambda: tables.checks(figures, say), words=words)
+    words = {name: say.seconds(lag[name]) for name in ("p50", "p95", "p99")} if lag else {}
+    said = say.text("health_text") + (" " + say.text("lag_text", **words) if lag else "")
+    yield replace(make("health", 1, [], lambda: tables.checks(figures, say)), text=said)
 
 
 class _Maker:

@@ -130,7 +130,8 @@ def overview(plans: Sequence[Plan], now: datetime) -> Iterator[str]:
     for plan in plans:
         ledger = Ledger.read(plan.ledger)
         if ledger is None:
-            yield f"{plan.name}: never ran; counts from the first run of the schedule on"
+            first = Cron(plan.cron).next(plan.wall(now))
+            yield f"{plan.name}: not started yet; would be next {first:%Y-%m-%d %H:%M} {plan.zone}"
             continue
         wall = plan.wall(now)
         due = Cron(plan.cron).latest(after=ledger.done, until=wall) if ledger.times == plan.times else None
@@ -142,7 +143,7 @@ def overview(plans: Sequence[Plan], now: datetime) -> Iterator[str]:
 
 def _became(made: Made) -> str:
     owed = "".join(
-        f", {channel} owed after {one.tries} tries{f': {one.why}' if one.why else ''}"
+        f", {channel} owed, tried {one.tries} times{f': {one.why}' if one.why else ''}"
         for channel, one in made.owed.items()
     )
     return f"{made.occurrence:%Y-%m-%d %H:%M} {made.file}{owed or ', done'}"

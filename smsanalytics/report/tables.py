@@ -80,7 +80,7 @@ def outcomes(figures: Figures, say: Say) -> Table:
     for state in STATES:
         name = "delivery_rate" if state == "delivered" else f"{state}_share"
         good = {"delivered": 1, "failed": -1, "stuck": -1}.get(state, 0)
-        change = of_share(now, before, state, "submitted", good=good, may_come="pending" if good == 1 else "")
+        change = of_share(now, before, state, "submitted", good=good, may_come="pending" if good else "")
         rows.append([
             Cell(say.text(state)), _count(now[state], say), _share(now, name, say),
             _share(before, name, say) if before else Cell("—"), _change(change, say),
@@ -123,7 +123,7 @@ def _rates(
         if earlier is not None:
             was = before.get(_key(row[by]))
             change = of_share(row, was or {}, part, whole, may_come="pending")
-            cells.append(_change(change, say) if was else Cell(say.text("new")))
+            cells.append(_change(change, say) if was or earlier.empty else Cell(say.text("new")))
         rows.append(cells)
     scale = say.text("scale", low=say.percent(low), high=say.percent(high))
     return Table(name, columns, rows, [scale, *_dropped(len(found), say)])

@@ -102,21 +102,23 @@ def _confirmations(figures: Figures, say: Say) -> Iterator[Tile]:
 def _cost(figures: Figures, say: Say) -> Iterator[Tile]:
     before = {row["account"]: row for row in figures.earlier["cost"].to_dict("records")}
     for row in figures.answers["cost"].to_dict("records"):
-        one = row["cost_per_delivered"]
-        if pd.isna(one):
+        if row["n_cost_unknown"] == row["submitted"]:
             continue
+        one = None if pd.isna(row["cost_per_delivered"]) else float(row["cost_per_delivered"])
         notes = [say.text("account_currency", account=row["account"])]
         if row["n_cost_unknown"]:
             notes.append(say.text("cost_unknown", n=say.whole(row["n_cost_unknown"])))
-        change = of_amount(one, before.get(row["account"], {}).get("cost_per_delivered"), good=-1)
-        yield Tile(say.text("tile_cost"), say.number(one, 2), one, tuple(notes), change)
+        notes.append(say.text("total_cost", cost=say.number(row["cost"], 2)))
+        change = of_amount(one, before.get(row["account"], {}).get("cost_per_delivered"))
+        yield Tile(say.text("tile_cost"), "—" if one is None else say.number(one, 2), one, tuple(notes), change)
 
 
 def _health(figures: Figures, say: Say) -> Iterator[Tile]:
     checks = figures.answers["health"].to_dict("records")
     off = sum(bool(is_off(row)) for row in checks)
     [coverage] = [row for row in checks if row["check"] == "coverage"]
-    notes = (say.text("checks_off", n=off) if off else say.text("checks_fine"),)
+    counted = any(is_off(row) is not None for row in checks)
+    notes = (say.text("checks_off", n=off) if off else say.text("checks_fine" if counted else "no_verdict"),)
     if pd.isna(coverage["share"]):
         yield Tile(say.text("tile_coverage"), "—", None, (say.text("no_sends"), *notes))
     else:

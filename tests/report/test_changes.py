@@ -53,3 +53,9 @@ def test_a_fall_of_what_should_be_small_is_better():
     assert Change(-0.1, -0.2, -0.05, good=-1).verdict == "better"
     assert Change(-0.1, -0.2, 0.01, good=-1).verdict == ""
     assert Change(-0.1, -0.2, -0.05, good=0).verdict == ""
+
+
+def test_failures_are_not_called_better_while_messages_are_pending():
+    now, before = {"submitted": 300, "failed": 3, "pending": 97}, {"submitted": 300, "failed": 30, "pending": 0}
+    assert of_share(now, before, "failed", "submitted", good=-1).verdict == "better"
+    assert of_share(now, before, "failed", "submitted", good=-1, may_come="pending").verdict == ""

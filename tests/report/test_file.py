@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 
 import nbformat
 import pandas as pd
@@ -52,9 +52,14 @@ def test_a_second_report_of_the_period_replaces_the_first_and_nothing_else_is_le
 
 def test_a_running_period_is_compared_with_as_much_of_the_one_before(sample, tmp_path):
     told = json.loads(
-        report.write(sample, tmp_path, period="this-week", today=date(2026, 10, 29), format="json").path.read_text(
-            "utf-8"
-        )
+        report.write(
+            sample,
+            tmp_path,
+            period="this-week",
+            today=date(2026, 10, 29),
+            generated_at=datetime(2026, 10, 29, 9, tzinfo=UTC),
+            format="json",
+        ).path.read_text("utf-8")
     )
     assert told["period"]["end"] == "2026-10-31T23:59:25"
     assert told["compared_with"]["end"] == "2026-10-24T23:59:25"

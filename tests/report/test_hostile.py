@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 from browsing import opened, serious
@@ -16,7 +17,8 @@ from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 
 DAY = "2026-11-21"
-NAMES = ["=HYPERLINK(\"http://192.0.2.1\";\"x\")", "+1+1", "@SUM(A1)", "\u202egnirts", "x" * 5000, "call 79001239999 now", "+7 (900) 123-88-88"]  # fmt: skip
+NAMES = ["=HYPERLINK(\"http://192.0.2.1\";\"x\")", "+1+1", "@SUM(A1)", "\u202egnirts", "x" * 5000, "call 79001239999 now", "+7 (900) 123-88-88",
+         "7\u00a0900\u00a0123\u00a077\u00a077", "7900\u200b1236666", "7_900_123_55_55", "７９００１２３４４４４"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,9 @@ def test_no_form_shows_a_phone(store, tmp_path, form):
     assert "79001239999" not in text
     assert "123-88-88" not in text
     assert "7900123000" not in text
+    for hidden in ("7777", "6666", "5555", "4444"):
+        assert f"•••{hidden}" in text
+    assert not re.search(r"900\W{0,3}123|７９", text)
 
 
 def test_no_cell_of_a_spreadsheet_is_a_formula(store, tmp_path):

@@ -154,7 +154,7 @@ def test_the_headline_equals_the_api(browser, path, sample):
 def test_it_says_what_stands_out_in_that_week(week):
     with Drawing() as drawing:
         page = render(week, drawing)
-    assert "“spam filter · 23/253” makes 49.7 per 1,000 submitted messages fail, 1.9 before." in page
+    assert "“spam filter · 23/253” makes 49.7 per thousand submitted messages fail, 1.9 before." in page
     assert "On 20 October 2026 only 64.7" in page
     assert "change its wording and links" in page
 

@@ -532,14 +532,14 @@ def test_a_plan_that_means_nothing_is_refused(plan, wrong, words):
 
 def test_the_overview_says_when_and_what_became_of_it(example_store, plan, made, box, server):
     plan = replace(plan, to=(BOSS,), zone="Europe/Moscow")
-    assert [*overview([plan], START)] == ["daily: never ran; counts from the first run of the schedule on"]
+    assert [*overview([plan], START)] == ["daily: not started yet; would be next 2026-11-17 08:00 Europe/Moscow"]
     tick(example_store, plan, START, server)
     assert [*overview([plan], START)] == ["daily: next 2026-11-17 08:00 Europe/Moscow; last none yet"]
     assert [*overview([plan], START + DAY)] == ["daily: due since 2026-11-17 08:00 Europe/Moscow; last none yet"]
     box.answers = {"DATA": "451 later"}
     tick(example_store, plan, START + DAY, server)
     said = "daily: next 2026-11-18 08:00 Europe/Moscow; last 2026-11-17 08:00 daily-2026-11-16--2026-11-16.en.html"
-    assert [*overview([plan], START + DAY)] == [f"{said}, mail owed after 1 tries: SMTPDataError 451"]
+    assert [*overview([plan], START + DAY)] == [f"{said}, mail owed, tried 1 times: SMTPDataError 451"]
     box.answers = {}
     tick(example_store, plan, START + DAY + HOUR, server)
     assert [*overview([plan], START + DAY)] == [f"{said}, done"]
@@ -657,7 +657,7 @@ def long_ago(out):
 def test_the_command_makes_and_sends_what_is_due(place, box, ca):
     with mail_server(box, certificate=ca[0].issue_cert("localhost"), login=True) as port:
         (place / "smsanalytics.toml").write_text(f'{REPORTS}port = {port}\nca_file = "{ca[1]}"\n')
-        assert "never ran" in command(place, "--list").stdout
+        assert "not started yet; would be next" in command(place, "--list").stdout
         done = command(place, "--once")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         long_ago(place / "reports")
@@ -665,7 +665,7 @@ def test_the_command_makes_and_sends_what_is_due(place, box, ca):
         done = command(place, "--once")
         assert done.returncode == 1
         assert "mail failed (try 1): SMTPDataError 451\n" in done.stderr
-        assert "mail owed after 1 tries: SMTPDataError 451" in command(place, "--list").stdout
+        assert "mail owed, tried 1 times: SMTPDataError 451" in command(place, "--list").stdout
         box.answers = {}
         state = place / "reports" / "daily.schedule.json"
         state.write_text(re.sub(r'"retry_at": "[^"]*"', '"retry_at": null', state.read_text()))
@@ -678,6 +678,20 @@ def test_the_command_makes_and_sends_what_is_due(place, box, ca):
     assert first["Subject"]
     assert "\n" in first.get_body(("plain",)).get_content()
     assert box.logins[0] == b"reports"
+
+
+def test_the_command_rehearses_a_report_at_once_and_notes_nothing(place, box, ca):
+    with mail_server(box, certificate=ca[0].issue_cert("localhost"), login=True) as port:
+        (place / "smsanalytics.toml").write_text(f'{REPORTS}port = {port}\nca_file = "{ca[1]}"\n')
+        done = command(place, "--now", "daily")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "made and delivered reports/daily-2026-11-21--2026-11-21.en.html" in done.stdout
+        assert len(box.messages) == 1
+        assert not list((place / "reports").glob("*.json"))
+        box.answers = {"DATA": "554 no"}
+        done = command(place, "--now", "daily")
+        assert (done.returncode, done.stderr) == (2, "smsanalytics: SMTPDataError 554\n")
+        assert "unknown report 'weekly'; there are daily" in command(place, "--now", "weekly").stderr
 
 
 def test_the_command_runs_until_it_is_told_to_end(place, box, ca):
