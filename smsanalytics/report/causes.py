@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from smsanalytics.report.changes import Change
 from smsanalytics.report.figures import Figures
@@ -20,7 +21,7 @@ class Cause:
     Attributes
     ----------
     name, meaning, action : str
-        Its short name with the codes, the sentence of the code table, and what to do.
+        Its short name with the codes, the sentence of the code table where that says more, and what to do.
     n : int
         Messages that failed so.
     share, low, high : float
@@ -44,14 +45,23 @@ class Cause:
 
 def causes(figures: Figures, say: Say) -> list[Cause]:
     """Return the commonest causes, the commonest first."""
-    return [
-        Cause(
-            say.cause(row["status"], row["err"]), say.meaning(row["status"], row["err"]),
-            say.action(row["status"], row["err"]), int(row["n"]), float(row["failure_share"]),
-            float(row["failure_share_low"]), float(row["failure_share_high"]), 1000 * row["share"], row["change"],
-        )
-        for row in of_submitted(figures)[:MOST]
-    ]  # fmt: skip
+    return [_cause(row, say) for row in of_submitted(figures)[:MOST]]
+
+
+def _cause(row: dict[Any, Any], say: Say) -> Cause:
+    codes = row["status"], row["err"]
+    name, meaning = say.cause(*codes), say.meaning(*codes)
+    return Cause(
+        name=name,
+        meaning="" if name.startswith(f"{meaning} ·") else meaning,
+        action=say.action(*codes),
+        n=int(row["n"]),
+        share=float(row["failure_share"]),
+        low=float(row["failure_share_low"]),
+        high=float(row["failure_share_high"]),
+        per_thousand=1000 * row["share"],
+        change=row["change"],
+    )
 
 
 def rarer(figures: Figures, say: Say) -> str:
