@@ -14,7 +14,7 @@ from smsanalytics.errors import DeliveryFailed, SettingsError, SmsAnalyticsError
 from smsanalytics.periods import period, zone_of
 from smsanalytics.report import hook, mail
 from smsanalytics.report.cron import Cron
-from smsanalytics.report.file import write
+from smsanalytics.report.file import Written, write
 from smsanalytics.report.ledger import Ledger, Made, Owed
 
 log = logging.getLogger("smsanalytics.report")
@@ -75,6 +75,13 @@ class Plan:
     def wall(self, now: datetime) -> datetime:
         """What a clock on the wall shows in its zone."""
         return now.astimezone(zone_of(self.zone)).replace(tzinfo=None, fold=0)
+
+    def write(self, data: Path, today: date) -> Written:
+        """Write its report of a store, of the period as meant on a day."""
+        return write(
+            open_store(data, tz=self.zone), self.out, period=self.period, lang=self.lang, format=self.format,
+            notebook=self.notebook, name=self.name, today=today,
+        )  # fmt: skip
 
 
 class Job:
@@ -141,10 +148,7 @@ class Job:
         ledger.making.begin(now)
         ledger.save()
         try:
-            written = write(
-                open_store(self._data, tz=plan.zone), plan.out, period=plan.period, lang=plan.lang, format=plan.format,
-                notebook=plan.notebook, name=plan.name, today=due.date(),
-            )  # fmt: skip
+            written = plan.write(self._data, due.date())
         except Exception as error:  # whatever it is, the next try or another report may fare better
             ledger.making.why = in_words(error)
             log.error("report %s of %s: not made: %s", plan.name, due, ledger.making.why)
@@ -238,10 +242,7 @@ def rehearse(plan: Plan, data: Path, server: mail.Server | None, now: datetime) 
     SmsAnalyticsError
         Of the first thing that fails: it is not tried again.
     """
-    written = write(
-        open_store(data, tz=plan.zone), plan.out, period=plan.period, lang=plan.lang, format=plan.format,
-        notebook=plan.notebook, name=plan.name, today=plan.wall(now).date(),
-    )  # fmt: skip
+    written = plan.write(data, plan.wall(now).date())
     if plan.to and server is not None:
         key = f"{plan.name}.now.{secrets.token_hex(6)}"
         message = mail.compose(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smsanalytics.charts.labels import LABELS
 from smsanalytics.charts.words import NARROW, Words
 from smsanalytics.report.changes import Change
 from smsanalytics.report.figures import Span
@@ -30,8 +31,8 @@ class Say(Words):
     """
 
     def text(self, label: str, **values: object) -> str:
-        """Return a sentence, its blanks filled."""
-        return TEXTS[label][self.index].format(**values)
+        """Return a sentence of a report, or a word of its charts, its blanks filled."""
+        return (TEXTS.get(label) or LABELS[label])[self.index].format(**values)
 
     def advice(self, check: str) -> str:
         """Return what to do where a check of the data is beyond its limit."""
