@@ -72,7 +72,7 @@ def test_a_server_that_is_not_the_right_one_gets_nothing(box, ca, message, secur
     with serving(box, ca, security, name) as server:
         if wrong == "authority":
             server = replace(server, ca_file=authority(tmp_path)[1])
-        with pytest.raises(DeliveryFailed, match=r"^SSLCertVerificationError$"):
+        with pytest.raises(DeliveryFailed, match=r"^its certificate is not trusted .*; mail.ca_file may name whom to trust$"):
             server.send(message, TO)
     assert box.messages == []
 
@@ -80,7 +80,7 @@ def test_a_server_that_is_not_the_right_one_gets_nothing(box, ca, message, secur
 def test_without_an_authority_of_ones_own_the_systems_count(box, ca, message):
     with (
         serving(box, ca) as server,
-        pytest.raises(DeliveryFailed, match="SSLCertVerificationError"),
+        pytest.raises(DeliveryFailed, match="its certificate is not trusted"),
     ):
         replace(server, ca_file=None).send(message, TO)
     assert box.messages == []
@@ -95,7 +95,7 @@ def test_a_server_that_offers_no_tls_gets_nothing(box, ca, message):
 def test_it_logs_in(box, ca, message):
     with serving(box, ca, login=True) as server:
         replace(server, user="reports", password=PASSWORD).send(message, TO)
-        with pytest.raises(DeliveryFailed, match=r"^SMTPAuthenticationError 535$"):
+        with pytest.raises(DeliveryFailed, match=r"^user or password refused 535$"):
             replace(server, user="reports", password="other").send(message, TO)
         with pytest.raises(DeliveryFailed, match=r"^SMTPSenderRefused 530$"):
             server.send(message, TO)
