@@ -72,7 +72,9 @@ def test_a_server_that_is_not_the_right_one_gets_nothing(box, ca, message, secur
     with serving(box, ca, security, name) as server:
         if wrong == "authority":
             server = replace(server, ca_file=authority(tmp_path)[1])
-        with pytest.raises(DeliveryFailed, match=r"^its certificate is not trusted .*; mail.ca_file may name whom to trust$"):
+        with pytest.raises(
+            DeliveryFailed, match=r"^its certificate is not trusted .*; mail.ca_file may name whom to trust$"
+        ):
             server.send(message, TO)
     assert box.messages == []
 
