@@ -3,13 +3,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check clean
+.PHONY: demo test check torture clean
 
 demo: $(READY)
 	$(BIN)/smsanalytics demo
 
 test: $(READY)
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+torture: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m torture $(ONLY)
 
 check: $(READY)
 	$(BIN)/ruff check .

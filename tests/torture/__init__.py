@@ -1,0 +1,8 @@
+"""
+What a collector must survive, as code: each scenario runs a real one and counts what was lost.
+
+A scenario is a module with ``run(folder, rounds) -> Outcome`` and the numbers of rounds ``SHORT``, for the tests, and
+``FULL``. The first line of its docstring says what is tried.
+"""
+
+SCENARIOS = ()  # in the order they are run
