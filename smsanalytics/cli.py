@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from smsanalytics import logs
 from smsanalytics.errors import SmsAnalyticsError, StoreBusy, StoreError, UnknownName
 from smsanalytics.settings import DEFAULT_ACCOUNT, load
 
@@ -59,16 +60,26 @@ def serve(
         float | None,
         typer.Option(help="How long an event waits before it is Parquet.  [default: 60]", show_default=False),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that collect.  [default: 1]", show_default=False)
+    ] = None,
     no_maintain: Annotated[bool, typer.Option("--no-maintain", help="Run `maintain` yourself.")] = False,
     config: Config = None,
+    worker: Annotated[int | None, typer.Option(hidden=True)] = None,
+    sockets: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Collect callbacks until SIGTERM; an answer of 200 means that the event is on the disk."""
-    settings = load(config, data=data, host=host, port=port, admin=admin, flush_seconds=flush_seconds)
+    settings = load(config, data=data, host=host, port=port, admin=admin, flush_seconds=flush_seconds, workers=workers)
     from smsanalytics.collector.server import serve as run
+    from smsanalytics.collector.server import work
 
+    if worker is not None:
+        work(settings, worker, [int(number) for number in sockets.split(",")])
+        return
     maintain = [sys.executable, "-m", "smsanalytics", "maintain", "--follow", "--until-eof"]
     maintain += ["--data", str(settings.data), *(["--config", str(config)] if config else [])]
-    run(settings, maintain=None if no_maintain else maintain)
+    itself = [sys.executable, "-m", "smsanalytics", *sys.argv[1:]]
+    run(settings, maintain=None if no_maintain else maintain, worker=itself)
 
 
 @app.command()
@@ -326,7 +337,7 @@ def demo(
 def main() -> None:
     """Run the command line."""
     os.umask(0o077)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure()
     for foreign in ("uvicorn", "traitlets"):
         logging.getLogger(foreign).setLevel(logging.WARNING)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -175,7 +175,7 @@ def _addresses(log: Path, collector: subprocess.Popen[bytes]) -> tuple[str, str]
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and collector.poll() is None:
         said = log.read_text()
-        handler, admin = re.search(r"listening on (\S+)", said), re.search(r"admin on (\S+)", said)
+        handler, admin = re.search(r"listening on ([^\s\"]+)", said), re.search(r"admin on ([^\s\"]+)", said)
         if handler and admin:
             return handler[1], admin[1]
         time.sleep(0.05)

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from smsanalytics.errors import SettingsError
@@ -78,13 +87,22 @@ def _loopback(host: str) -> bool:
         return False
 
 
-def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
-    if value == ("crc32",):
-        raise ValueError("crc32 alone can be forged from one captured callback; add md5 or sha1")
+def _path_token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{20,200}", value.get_secret_value()):
+        raise ValueError("a path token is 20 or more letters, digits, minus and underscore")
     return value
 
 
+def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(value)  # type: ignore[arg-type]
+    except ValueError:
+        raise ValueError("needs addresses or networks, such as 192.0.2.1 or 192.0.2.0/24") from None
+
+
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
+PathToken = Annotated[SecretStr, AfterValidator(_path_token)]
+Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_network)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 FieldName = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
@@ -130,7 +148,7 @@ class Account(BaseModel):
         File that holds one more secret, under the label ``file``; for systemd credentials and the like.
     algorithms : list of "md5", "sha1", "crc32"
         Hashes that must all come and match; empty for "whichever of md5 and sha1 came". crc32 is no signature: it can
-        be forged from one captured callback, so it never counts alone.
+        be forged from one captured callback, so it counts alone only together with `path_token` and `addresses`.
     charset : "windows-1251", "utf-8" or "koi8-r", optional
         Of the handler address; without it an echoed ``charset`` counts, else windows-1251.
     zone : str, default "Europe/Moscow"
@@ -139,25 +157,44 @@ class Account(BaseModel):
         The account's receiving numbers in digits; an incoming SMS to any other is refused.
     call_events : CallEvents, optional
         How the fields of keys pressed in a voice menu are called; without it such callbacks are refused, and kept.
+    path_token, path_token_file : SecretStr and Path, optional
+        Then the handler address is ``/callback/<name>/<token>``, and no other. 20 or more characters.
+    addresses : list of str
+        Addresses and networks that callbacks may come from; empty for anywhere. See `trusted_proxies`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     secrets: dict[Label, Secret] = {}
     secret_file: Path | None = None
-    algorithms: Annotated[tuple[Literal["md5", "sha1", "crc32"], ...], AfterValidator(_algorithms)] = ()
+    algorithms: tuple[Literal["md5", "sha1", "crc32"], ...] = ()
     charset: Literal["windows-1251", "utf-8", "koi8-r"] | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
     inbound_numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{3,15}$")], ...] = ()
     call_events: CallEvents | None = None
+    path_token: PathToken | None = None
+    path_token_file: Path | None = None
+    addresses: tuple[Network, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secret_file(cls, values: Any) -> Any:
+    def _read_files(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("secret_file"):
             secret = _content(values, "secret_file")
-            return values | {"secrets": _table(values, "secrets") | {"file": secret}}
+            values = values | {"secrets": _table(values, "secrets") | {"file": secret}}
+        if isinstance(values, dict) and values.get("path_token_file"):
+            if values.get("path_token"):
+                raise ValueError("path_token and path_token_file are both set; keep one of them")
+            values = values | {"path_token": _content(values, "path_token_file")}
         return values
+
+    @model_validator(mode="after")
+    def _crc32_is_no_signature(self) -> Self:
+        if self.algorithms == ("crc32",) and not (self.path_token and self.addresses):
+            raise ValueError(
+                "crc32 alone can be forged from one captured callback; add md5 or sha1, or path_token and addresses"
+            )
+        return self
 
 
 class Report(BaseModel):
@@ -285,8 +322,27 @@ class Settings(BaseSettings):
         How long an event waits in the journal before it is published as Parquet. [s]
     max_body_bytes : int, default 262144
         A larger body is refused with 413. [bytes]
+    max_header_bytes : int, default 16384
+        Larger headers are refused with 413. [bytes]
+    header_seconds, body_seconds : float, default 10 and 20
+        How long headers, and then a body, may take to arrive; then the answer is 408. [s]
+    idle_seconds : float, default 75
+        How long a connection without a request is kept. [s]
+    max_connections, max_connections_per_address : int, default 1000 and 100
+        Beyond them the answer is 503 and 429. Those of `trusted_proxies` count for the former only.
+    trusted_proxies : list of str
+        Addresses and networks of proxies whose ``X-Forwarded-For`` is believed.
     max_waiting : int, default 10000
         Callbacks that may wait for the disk at once; beyond that the answer is 503.
+    disk_reserve_bytes : int, optional
+        With less than that free the answer is 503, so that what was acknowledged can still be published. By default
+        the larger of 1 GiB and 5 % of the file system. [bytes]
+    max_backlog_bytes : int, default 8 GiB
+        What may wait to be published; beyond that the answer is 503. [bytes]
+    rejected_bytes_per_day : int, default 64 MiB
+        What is kept of the refused callbacks of an account, half of it for those whose secret may be the wrong one.
+    workers : int, default 1
+        Processes that collect.
     allow_network_journal : bool, default False
         Accept a network file system for the journal.
     verify_signatures : bool, default True
@@ -317,7 +373,18 @@ class Settings(BaseSettings):
     admin_token_file: Path | None = None
     flush_seconds: Annotated[float, Field(gt=0)] = 60.0
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 2**10
+    max_header_bytes: Annotated[int, Field(ge=1024)] = 16 * 2**10
+    header_seconds: Annotated[float, Field(gt=0)] = 10.0
+    body_seconds: Annotated[float, Field(gt=0)] = 20.0
+    idle_seconds: Annotated[float, Field(gt=0)] = 75.0
+    max_connections: Annotated[int, Field(ge=1)] = 1000
+    max_connections_per_address: Annotated[int, Field(ge=1)] = 100
+    trusted_proxies: tuple[Network, ...] = ()
     max_waiting: Annotated[int, Field(ge=1)] = 10_000
+    disk_reserve_bytes: Annotated[int, Field(ge=0)] | None = None
+    max_backlog_bytes: Annotated[int, Field(ge=0)] = 8 * 2**30
+    rejected_bytes_per_day: Annotated[int, Field(ge=0)] = 64 * 2**20
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
     allow_network_journal: bool = False
     verify_signatures: bool = True
     secret: SecretStr | None = None

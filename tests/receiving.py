@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import uvicorn
 from signing import SECRET
 
 from smsanalytics import Store, open_store
-from smsanalytics.collector.app import REJECTED, WRITER, create_app
+from smsanalytics.collector.collector import Collector
 from smsanalytics.settings import Settings
-from smsanalytics.store.journal import Journal
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 
-ADMIN_PORT = 8026
+PUBLIC_PORT, ADMIN_PORT = 8025, 8026
 TOKEN = "an-admin-token-of-more-than-20"
 
 
@@ -29,30 +31,34 @@ class Answer:
 
 
 class Receiver:
-    """Requests go straight into the application; what it was sent is in ``store`` when the ``with`` has ended."""
+    """Requests go over loopback into a collector of its own; what it was sent is in ``store`` when the ``with`` has ended."""
 
     def __init__(self, data: Path, **accounts: dict[str, object]) -> None:
         known = {name: {"secrets": {"2026": SECRET}} | said for name, said in (accounts or {"default": {}}).items()}
-        self.settings = Settings(data=data, accounts=known, admin_token=TOKEN)
+        self.settings = Settings(
+            data=data, accounts=known, admin_token=TOKEN, trusted_proxies=["127.0.0.1"], disk_reserve_bytes=0
+        )
         self.now = 0
         self.remote = "127.0.0.1"
-        self.headers = {"authorization": f"Bearer {TOKEN}"}
+        self.headers = {"Authorization": f"Bearer {TOKEN}"}
 
     def __enter__(self) -> Receiver:
-        layout = Layout(self.settings.data)
-
-        def clock() -> int:
-            return self.now * 10**9
-
-        self._journals = Journal(layout, WRITER, now=clock), Journal(layout, REJECTED, lazy=True, now=clock)
-        self._app = create_app(self.settings, *self._journals, admin_port=ADMIN_PORT)
-        self._loop = asyncio.Runner().__enter__()
+        self._runner = asyncio.Runner()
+        self._collector = Collector(self.settings, now=lambda: self.now * 10**9)
+        public, admin = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        self._ports = {PUBLIC_PORT: public.getsockname()[1], ADMIN_PORT: admin.getsockname()[1]}
+        self._running = self._collector.running(public)
+        self._runner.run(self._running.__aenter__())
+        app = self._collector.admin.app(contextlib.asynccontextmanager(_nothing))
+        self._admin = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+        self._serving = self._runner.get_loop().create_task(self._admin._serve([admin]))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.close()
-        for journal in self._journals:
-            journal.close()
+        self._admin.should_exit = True
+        self._runner.run(_ended(self._serving))
+        self._runner.run(self._running.__aexit__(None, None, None))
+        self._runner.close()
         self.store = published(self.settings.data, self.settings.zones)
 
     def post(self, body: bytes, path: str = "/callback", *, at: int | None = None) -> int:
@@ -60,43 +66,43 @@ class Receiver:
 
     def request(self, method: str, path: str, body: bytes = b"", *, at: int | None = None, port: int = 8025) -> Answer:
         self.now = at if at is not None else self.now
-        return self._loop.run(self._request(method, path, body, port))
+        return self._runner.run(self._request(method, path, body, port))
 
     def post_all(self, posts: Sequence[tuple[str, bytes]], *, at: int) -> list[int]:
         """Path and body of each, all of them in one moment."""
         self.now = at
 
         async def together() -> list[Answer]:
-            return await asyncio.gather(*(self._request("POST", path, body, 8025) for path, body in posts))
+            return await asyncio.gather(*(self._request("POST", path, body, PUBLIC_PORT) for path, body in posts))
 
-        return [answer.status for answer in self._loop.run(together())]
+        return [answer.status for answer in self._runner.run(together())]
 
     def tell(self, path: str, lines: bytes, *, at: int) -> int:
         """Of sends or confirmation requests, on the admin listener."""
         return self.request("POST", path, lines, at=at, port=ADMIN_PORT).status
 
     async def _request(self, method: str, path: str, body: bytes, port: int) -> Answer:
-        said: list[dict[str, object]] = []
-        path, _, query = path.partition("?")
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in self.headers.items()],
-            "server": ("127.0.0.1", port),
-            "client": (self.remote, 50000),
-        }
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[port])
+        said = self.headers | {"Host": "x", "Connection": "close", "Content-Length": str(len(body))}
+        head = [
+            f"{method} {path} HTTP/1.1",
+            f"X-Forwarded-For: {self.remote}",
+            *(f"{name}: {value}" for name, value in said.items()),
+        ]
+        writer.write("\r\n".join([*head, "", ""]).encode() + body)
+        lines, _, text = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        status, *headers = lines.decode().split("\r\n")
+        return Answer(int(status.split()[1]), dict(line.split(": ", 1) for line in headers), text.decode())
 
-        async def receive() -> dict[str, object]:
-            return {"type": "http.request", "body": body, "more_body": False}
 
-        async def send(message: dict[str, object]) -> None:
-            said.append(message)
+async def _nothing(_: object) -> AsyncIterator[None]:
+    yield
 
-        await self._app(scope, receive, send)
-        headers = {name.decode(): value.decode() for name, value in said[0]["headers"]}
-        return Answer(said[0]["status"], headers, b"".join(part.get("body", b"") for part in said[1:]).decode())
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await task
 
 
 def published(data: Path, zones: Mapping[str, str] = MappingProxyType({})) -> Store:

@@ -28,19 +28,19 @@ class Collector:
         command = [*prefix, sys.executable, "-m", "smsanalytics", "serve", "--data", str(data), "--port", "0", *options]
         self.process = subprocess.Popen(
             command,
-            env=os.environ | {"SMSANALYTICS_SECRET": SECRET} | environment,
+            env=os.environ | {"SMSANALYTICS_SECRET": SECRET, "SMSANALYTICS_DISK_RESERVE_BYTES": "0"} | environment,
             cwd=data.parent,
             stdout=self._lines,
             stderr=self._lines,
             start_new_session=True,  # a process group of its own, which can be killed whole
         )
         deadline = time.monotonic() + START_SECONDS
-        while not (found := re.search(r"listening on (\S+)\n", self.log.read_text()[start:])):
+        while not (found := re.search(r"listening on ([^\s\"]+)", self.log.read_text()[start:])):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the collector did not start:\n{self.log.read_text()[start:]}")
             time.sleep(0.02)
         self.url = found[1]
-        admin = re.search(r"admin on (\S+)", self.log.read_text()[start:])
+        admin = re.search(r"admin on ([^\s\"]+)", self.log.read_text()[start:])
         self.admin = admin[1] if admin else ""
 
     @property

@@ -1,4 +1,4 @@
-"""The maintenance process beside the collector: started, restarted, stopped."""
+"""A process beside the collector, its maintenance or a worker: started, restarted, stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-LAST_PASS_SECONDS = 60.0  #: how long the maintenance may take to publish what was sealed last
+LAST_PASS_SECONDS = 60.0  #: how long it may take to finish, as the maintenance to publish what was sealed last
 SOONEST_RESTART, LATEST_RESTART = 1.0, 60.0
 
 log = logging.getLogger("smsanalytics.collector")
@@ -24,10 +24,14 @@ class Child:
     ----------
     command : sequence of str
         Program and arguments; one that finishes its work and ends at the end of its input.
+    name : str
+        As the log calls it.
+    pass_fds : sequence of int
+        Open files it gets.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._command = command
+    def __init__(self, command: Sequence[str], name: str, *, pass_fds: Sequence[int] = ()) -> None:
+        self._command, self._name, self._pass_fds = command, name, pass_fds
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self._keeping = asyncio.create_task(self._keep())
@@ -37,14 +41,16 @@ class Child:
         while not self._stopping:
             started = time.monotonic()
             try:
-                self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command, stdin=asyncio.subprocess.PIPE, pass_fds=self._pass_fds
+                )
                 ended = f"ended with {await self._process.wait()}"
             except OSError as error:
                 ended = f"could not be started: {error.strerror}"
             if self._stopping:
                 return
             pause = SOONEST_RESTART if time.monotonic() - started > LATEST_RESTART else min(2 * pause, LATEST_RESTART)
-            log.error("the maintenance %s; it is started again in %.0f s", ended, pause)
+            log.error("%s %s; it is started again in %.0f s", self._name, ended, pause)
             await asyncio.sleep(pause)
 
     async def stop(self) -> None:
@@ -55,6 +61,6 @@ class Child:
             try:
                 await asyncio.wait_for(self._process.wait(), LAST_PASS_SECONDS)
             except TimeoutError:
-                log.error("the maintenance did not end in %.0f s and was killed", LAST_PASS_SECONDS)
+                log.error("%s did not end in %.0f s and was killed", self._name, LAST_PASS_SECONDS)
                 self._process.kill()
         self._keeping.cancel()

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from smsanalytics.errors import JournalError
 from smsanalytics.store.journal import Journal
+
+Done = Callable[[JournalError | None], None]
+
+
+class Watch(Protocol):
+    """What looks at each batch, before and after."""
+
+    def check(self) -> None:
+        """Raise JournalError if the disk has no room for more; called in the thread of the disk."""
+
+    def synced(self, events: int, seconds: float) -> None:
+        """So many events became durable in one sync."""
 
 
 class GroupCommit:
@@ -20,18 +34,43 @@ class GroupCommit:
     ----------
     journal : Journal
         Only this object may write it from now on.
+    watch : Watch
+        Looks at each batch.
     max_waiting : int
         Callers that may wait at once.
+    max_bytes : int
+        And what they have brought. [bytes]
     """
 
-    def __init__(self, journal: Journal, *, max_waiting: int) -> None:
-        self._journal = journal
-        self._max_waiting = max_waiting
+    def __init__(self, journal: Journal, watch: Watch, *, max_waiting: int, max_bytes: int) -> None:
+        self._journal, self._watch = journal, watch
+        self._max_waiting, self._max_bytes = max_waiting, max_bytes
         self._events: list[bytes] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._syncing = 0
+        self._waiting: list[Done] = []
+        self._syncing = self._bytes = self._syncing_bytes = 0
         self._drain: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, "journal")
+        self._durable_at = -float("inf")
+
+    def put(self, events: Sequence[bytes], done: Done) -> None:
+        """
+        Call `done` when all of these events are durable, or with the error if they are not.
+
+        Raises
+        ------
+        JournalError
+            If too many wait already.
+        """
+        size = sum([len(event) for event in events])
+        if len(self._waiting) + self._syncing >= self._max_waiting or (
+            self._bytes + self._syncing_bytes + size > self._max_bytes
+        ):
+            raise JournalError("too many callbacks wait for the disk")
+        self._events += events
+        self._bytes += size
+        self._waiting.append(done)
+        if self._drain is None:
+            self._drain = asyncio.create_task(self._commit_all())
 
     async def append(self, events: Sequence[bytes]) -> None:
         """
@@ -42,29 +81,50 @@ class GroupCommit:
         JournalError
             If they are not, or too many wait already.
         """
-        if len(self._waiting) + self._syncing >= self._max_waiting:
-            raise JournalError("too many callbacks wait for the disk")
         durable = asyncio.get_running_loop().create_future()
-        self._events += events
-        self._waiting.append(durable)
-        if self._drain is None:
-            self._drain = asyncio.create_task(self._commit_all())
-        await durable
+        self.put(events, lambda failure: None if durable.done() else durable.set_result(failure))
+        failure: JournalError | None = await durable
+        if failure is not None:
+            raise failure
 
     async def _commit_all(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
             events, waiting = self._events, self._waiting
-            self._events, self._waiting, self._syncing = [], [], len(waiting)
+            self._syncing, self._syncing_bytes = len(waiting), self._bytes
+            self._events, self._waiting, self._bytes = [], [], 0
+            failure = None
+            started = time.perf_counter()
             try:
-                await loop.run_in_executor(self._disk, self._journal.write, events)
+                await loop.run_in_executor(self._disk, self._write, events)
             except Exception as error:
                 failure = error if isinstance(error, JournalError) else JournalError(type(error).__name__)
-                _answer(waiting, failure)
             else:
-                _answer(waiting, None)
-        self._syncing = 0
+                self._durable_at = time.monotonic()
+                self._watch.synced(len(events), time.perf_counter() - started)
+            for done in waiting:
+                done(failure)
+        self._syncing = self._syncing_bytes = 0
         self._drain = None
+
+    def _write(self, events: Sequence[bytes]) -> None:
+        self._watch.check()
+        self._journal.write(events)
+
+    async def prove(self, seconds: float) -> None:
+        """
+        Make sure that a durable write succeeded within the last `seconds`, by one of its own if there was none.
+
+        Raises
+        ------
+        JournalError
+            If it does not succeed, or the disk has no room for more.
+        """
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._disk, self._watch.check)
+        if time.monotonic() - self._durable_at > seconds:
+            await loop.run_in_executor(self._disk, self._journal.probe)
+            self._durable_at = time.monotonic()
 
     async def seal_if_due(self) -> None:
         """Hand the current segment over for publishing if it is old enough, also without traffic."""
@@ -76,13 +136,3 @@ class GroupCommit:
             await self._drain
         await asyncio.get_running_loop().run_in_executor(self._disk, self._journal.close)
         self._disk.shutdown()
-
-
-def _answer(waiting: Sequence[asyncio.Future[None]], failure: JournalError | None) -> None:
-    for durable in waiting:
-        if durable.done():
-            continue  # the client went away
-        if failure is None:
-            durable.set_result(None)
-        else:
-            durable.set_exception(failure)

@@ -1,38 +1,40 @@
-"""Runs the collector under uvicorn until it is told to stop."""
+"""Runs the collector until it is told to stop: as one process, or as several that share its sockets."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import os
+import resource
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
-from smsanalytics.collector.app import create_app, open_journals
+from smsanalytics.collector.child import Child
+from smsanalytics.collector.collector import Collector
+from smsanalytics.collector.door import DRAIN_SECONDS
+from smsanalytics.collector.monitor import SHARED
 from smsanalytics.errors import SettingsError
 from smsanalytics.settings import Settings
+from smsanalytics.store import durable
+from smsanalytics.store.layout import Layout
 
-DRAIN_SECONDS = 10  #: how long requests under way may take after a stop was asked for
 SECRET_LENGTH = 20  #: characters below which the hash of a captured callback gives a secret away
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+MEMORY = Path("/dev/shm")  # noqa: S108 - where workers count together: a full disk must not end them
 
 log = logging.getLogger("smsanalytics.collector")
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to `serve`."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self, *_: object) -> None:
-        self.should_exit = True
-
-
-def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
+def serve(settings: Settings, *, maintain: Sequence[str] | None, worker: Sequence[str]) -> None:
     """
     Collect callbacks until SIGTERM or SIGINT; then answer what is under way, seal, publish, and return.
 
@@ -42,6 +44,8 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
         As configured.
     maintain : sequence of str or None
         Command of the maintenance process to run beside it.
+    worker : sequence of str
+        Command of a worker, to which its number and the numbers of its sockets are added; see `work`.
 
     Raises
     ------
@@ -54,35 +58,116 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None) -> None:
     sockets = [_listen(settings.host, settings.port, "--host or --port")]
     if settings.admin_address is not None:
         sockets.append(_listen(*settings.admin_address, "--admin"))
-    addresses = [one.getsockname()[:2] for one in sockets]
-    ports = [port for _, port in addresses]
-    if len(set(ports)) < len(ports):  # it tells the two apart
-        raise SettingsError(f"admin needs a port of its own, not {ports[0]}; choose another --admin")
-    app = create_app(settings, *open_journals(settings), admin_port=ports[1] if ports[1:] else None, maintain=maintain)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
-    server = _Server(config)
+    layout = Layout(settings.data)
+    durable.make_directory(layout.journal)
+    with durable.locked(layout.journal, "the journal of this store"):
+        if settings.workers == 1:
+            server = _Server(Collector(settings), sockets, maintain)
+            for number in SIGNALS:
+                signal.signal(number, server.stop)
+            _introduce(settings, sockets)
+            server.run(sockets=sockets[1:])
+        else:
+            _introduce(settings, sockets)
+            memory = MEMORY if MEMORY.is_dir() else None
+            with tempfile.TemporaryDirectory(prefix="smsanalytics-", dir=memory) as counted:
+                os.environ[SHARED] = counted
+                asyncio.run(_supervise(settings.workers, sockets, maintain, worker))
     for number in SIGNALS:
-        signal.signal(number, server.stop)
+        signal.signal(number, signal.SIG_IGN)  # all is done: a second signal has nothing left to stop
+
+
+def work(settings: Settings, number: int, descriptors: Sequence[int]) -> None:
+    """
+    Be one of several workers, until the end of standard input.
+
+    Parameters
+    ----------
+    settings : Settings
+        As configured.
+    number : int
+        Which one; it says which slots are its own.
+    descriptors : sequence of int
+        Of the listening sockets, the public one first.
+
+    Raises
+    ------
+    StoreError
+        As `serve`.
+    """
+    for one in SIGNALS:  # to the whole group, they are its parent's to act on
+        signal.signal(one, signal.SIG_IGN)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+    server = _Server(Collector(settings.for_serving(), number), sockets, None)
+    threading.Thread(target=_stop_at_end, args=[server], daemon=True).start()
+    server.run(sockets=sockets[1:])
+
+
+class _Server(uvicorn.Server):
+    """Serves the pages of a collector, which lives as long as they do; leaves signals to `serve`."""
+
+    def __init__(self, collector: Collector, sockets: Sequence[socket.socket], maintain: Sequence[str] | None) -> None:
+        @contextlib.asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            async with collector.running(sockets[0], maintain=maintain):
+                yield
+
+        super().__init__(
+            uvicorn.Config(
+                collector.admin.app(lifespan),
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(DRAIN_SECONDS),
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self, *_: object) -> None:
+        self.should_exit = True
+
+
+async def _supervise(
+    workers: int, sockets: Sequence[socket.socket], maintain: Sequence[str] | None, command: Sequence[str]
+) -> None:
+    stop = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    descriptors = [one.fileno() for one in sockets]
+    said = ["--sockets", ",".join(map(str, descriptors))]
+    maintenance = [Child(maintain, "the maintenance")] if maintain else []
+    children = [
+        Child([*command, "--worker", str(number), *said], f"worker {number}", pass_fds=descriptors)
+        for number in range(workers)
+    ]
+    await stop.wait()
+    for together in (children, maintenance):  # which publishes what they have sealed
+        await asyncio.gather(*(child.stop() for child in together))
+
+
+def _introduce(settings: Settings, sockets: Sequence[socket.socket]) -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for name, account in settings.accounts.items():
         for label, secret in account.secrets.items():
             if len(secret.get_secret_value()) < SECRET_LENGTH:
                 log.warning("secret %s of account %s is shorter than %d and may be guessed", label, name, SECRET_LENGTH)
-    for address in addresses[1:]:
-        log.info("admin on http://%s:%d", *address)
-    log.info("listening on http://%s:%d/callback", *addresses[0])
-    server.run(sockets=sockets)
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # all is done: a second signal has nothing left to stop
+    for one in sockets[1:]:
+        log.info("admin on http://%s:%d", *one.getsockname()[:2])
+    log.info("listening on http://%s:%d/callback", *sockets[0].getsockname()[:2])
+
+
+def _stop_at_end(server: _Server) -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    server.stop()
 
 
 def _listen(host: str, port: int, options: str) -> socket.socket:

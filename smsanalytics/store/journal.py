@@ -160,6 +160,20 @@ class Journal:
         except OSError as error:
             raise JournalError(f"the journal could not be written: {os.strerror(error.errno or errno.EIO)}") from None
 
+    def probe(self) -> None:
+        """
+        Make a durable write that is no event.
+
+        Raises
+        ------
+        JournalError
+            If it fails.
+        """
+        try:
+            replace(self.directory / "probe", b"")
+        except OSError as error:
+            raise JournalError(f"the journal could not be written: {os.strerror(error.errno or errno.EIO)}") from None
+
     def seal_if_due(self) -> None:
         """Hand the segment over for publishing if it is old or large enough, its date has ended, or it is broken."""
         self._seal_unless_fit_for(_date(self._now() // 1000))

@@ -9,6 +9,7 @@ Where everything lies under the data directory, and what its names mean.
     journal/<slot>/<seq>.<date>.sealed    waits to be published
     journal/<slot>/published, counter     the last number published, the last number given
     journal/<slot>/quarantine/            lines that a recovery could not read
+    maintenance.json                      when the maintenance published last, and how long it took
     tmp/                                  unfinished files; safe to empty while nothing runs
 
 The names are the catalogue: there is no other list of files.
@@ -126,6 +127,16 @@ class Layout:
         return self.data / "tmp"
 
     @property
+    def journal(self) -> Path:
+        """The slots of all writers."""
+        return self.data / "journal"
+
+    @property
+    def last_pass(self) -> Path:
+        """What the last maintenance that published something tells of itself."""
+        return self.data / "maintenance.json"
+
+    @property
     def messages(self) -> Path:
         """The roll-up."""
         return self.data / "messages"
@@ -137,12 +148,11 @@ class Layout:
 
     def slot(self, writer: str) -> Path:
         """The journal of a writer."""
-        return self.data / "journal" / writer
+        return self.journal / writer
 
     def slots(self) -> list[str]:
         """Every writer that ever kept a journal here."""
-        journal = self.data / "journal"
-        found = journal.iterdir() if journal.is_dir() else ()
+        found = self.journal.iterdir() if self.journal.is_dir() else ()
         return sorted(path.name for path in found if path.is_dir() and _WRITER.fullmatch(path.name))
 
     def event_file(self, table: str, day: date, file: EventFile) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -104,6 +105,7 @@ class Maintenance:
 
     def _run(self) -> Pass:
         flushed: list[Flushed] = []
+        started = time.monotonic()
         for writer in self._layout.slots():
             self._adopt(writer)
             for one in flush(self._connection, self._layout, writer, self._zones):
@@ -114,6 +116,9 @@ class Maintenance:
                 flushed.append(one)
         folded = fold(self._connection, self._layout)
         sweep(self._layout)
+        if flushed:
+            told = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "seconds": round(time.monotonic() - started, 3)}
+            durable.replace(self._layout.last_pass, json.dumps(told).encode())
         return Pass(flushed, folded)
 
     def follow(self, stop: threading.Event, *, pause: float = 1.0) -> None:

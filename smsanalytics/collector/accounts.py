@@ -1,0 +1,114 @@
+"""The accounts a collector serves: where each is reached, from where, and what it demands of a callback."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from smsanalytics.settings import DEFAULT_ACCOUNT, Settings
+from smsanalytics.wire.call import CallFields
+from smsanalytics.wire.callback import Terms
+
+PATH = "/callback"
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Account:
+    """
+    One account.
+
+    Attributes
+    ----------
+    name : str
+        As in the settings.
+    terms : Terms
+        What its callbacks must be.
+    networks : tuple of Network
+        From where they may come; empty for anywhere.
+    """
+
+    name: str
+    terms: Terms
+    networks: tuple[Network, ...]
+
+
+def routes_of(settings: Settings) -> dict[bytes, Account]:
+    """
+    Path to account. One that has a token is found under no path without it.
+
+    Examples
+    --------
+    >>> routes_of(Settings(accounts={"default": {}, "shop": {"path_token": "a-token-of-20-letters"}})).keys()
+    dict_keys([b'/callback', b'/callback/', b'/callback/default', b'/callback/default/',
+               b'/callback/shop/a-token-of-20-letters', b'/callback/shop/a-token-of-20-letters/'])
+    """
+    routes: dict[bytes, Account] = {}
+    for name, terms in terms_of(settings).items():
+        said = settings.accounts[name]
+        account = Account(name, terms, said.addresses)
+        token = f"/{said.path_token.get_secret_value()}" if said.path_token else ""
+        paths = [f"{PATH}/{name}{token}"] if token or name != DEFAULT_ACCOUNT else [PATH, f"{PATH}/{name}"]
+        routes |= {f"{path}{end}".encode(): account for path in paths for end in ("", "/")}
+    return routes
+
+
+def terms_of(settings: Settings) -> Mapping[str, Terms]:
+    """What each account demands of a callback."""
+    return {
+        name: Terms(
+            secrets={label: secret.get_secret_value().encode() for label, secret in account.secrets.items()},
+            algorithms=account.algorithms,
+            charset=account.charset,
+            inbound_numbers=frozenset(number.encode() for number in account.inbound_numbers),
+            call_events=CallFields(**account.call_events.model_dump()) if account.call_events else None,
+        )
+        for name, account in settings.accounts.items()
+    }
+
+
+def client_of(peer: str, forwarded: Iterable[bytes], trusted: tuple[Network, ...]) -> Address | None:
+    """
+    Tell who sent a request: the last address that is no trusted proxy; None where nobody can be believed.
+
+    Parameters
+    ----------
+    peer : str
+        Address of the connection.
+    forwarded : iterable of bytes
+        Each ``X-Forwarded-For``, in order.
+    trusted : tuple of Network
+        Proxies whose word counts.
+
+    Examples
+    --------
+    >>> proxies = (ipaddress.ip_network("10.0.0.0/8"),)
+    >>> client_of("10.0.0.1", [b"198.51.100.7, 192.0.2.1, 10.0.0.2"], proxies)
+    IPv4Address('192.0.2.1')
+    >>> client_of("192.0.2.1", [], proxies)
+    IPv4Address('192.0.2.1')
+    >>> client_of("127.0.0.1", [b"198.51.100.7"], proxies) is None
+    True
+    """
+    hops = [hop.strip() for line in forwarded for hop in line.decode("latin-1").split(",")]
+    address = _address(peer)
+    if address is None or not is_among(address, trusted):
+        return None if hops and (address is None or address.is_loopback) else address  # of a proxy nobody told of
+    while hops and address is not None and is_among(address, trusted):
+        address = _address(hops.pop())
+    return None if address is None or is_among(address, trusted) else address
+
+
+def is_among(address: Address, networks: tuple[Network, ...]) -> bool:
+    """Whether an address lies in one of the networks."""
+    return any(address in network for network in networks)
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

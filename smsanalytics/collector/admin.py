@@ -1,0 +1,67 @@
+"""The listener for your own systems: pages that tell of the collector, and where it is told something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from smsanalytics.collector.commit import GroupCommit
+from smsanalytics.collector.intake import KINDS, NOT_KNOWN, Intake, is_known
+from smsanalytics.collector.monitor import Monitor
+from smsanalytics.errors import JournalError
+from smsanalytics.settings import Settings
+
+READY_SECONDS = 10.0  #: so long a durable write speaks for the next one
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+class Admin:
+    """
+    The pages of the admin listener.
+
+    Parameters
+    ----------
+    settings : Settings
+        With the token that a caller must know to tell something, and to read ``/metrics``.
+    events : GroupCommit
+        Of the callbacks; what is told goes the same way.
+    monitor : Monitor
+        Of the same collector.
+    """
+
+    def __init__(self, settings: Settings, events: GroupCommit, monitor: Monitor) -> None:
+        token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
+        self._token, self._events, self._monitor = token, events, monitor
+        self._intake = Intake(frozenset(settings.accounts), token, events)
+
+    def app(self, lifespan: Lifespan) -> Starlette:
+        """Make the application; `lifespan` runs what is beside it."""
+        told = [Route(path, self._intake.receive, methods=["POST"]) for path in KINDS]
+        asked = [Route(f"/{page.__name__}", page) for page in (self.healthz, self.readyz, self.metrics)]
+        return Starlette(routes=[*asked, *told], lifespan=lifespan)
+
+    async def healthz(self, _: Request) -> Response:
+        """The event loop turns; whether the disk writes is another question."""
+        return PlainTextResponse("OK")
+
+    async def readyz(self, _: Request) -> Response:
+        """A durable write succeeded just now, and the disk has room for more."""
+        try:
+            await self._events.prove(READY_SECONDS)
+        except JournalError as failure:
+            return PlainTextResponse(f"not ready: {failure}\n", 503, {"retry-after": "10"})
+        return PlainTextResponse("ready\n")
+
+    async def metrics(self, request: Request) -> Response:
+        """Figures for Prometheus."""
+        if self._token is not None and not is_known(request, self._token):
+            return NOT_KNOWN
+        return Response(await run_in_threadpool(self._monitor.page), headers={"content-type": CONTENT_TYPE_LATEST})
