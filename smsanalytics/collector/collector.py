@@ -70,12 +70,19 @@ class Collector:
         space = Space(layout, reserve=settings.disk_reserve_bytes, max_backlog=settings.max_backlog_bytes)
         monitor = Monitor(layout, space, settings.accounts)
 
-        def commit(writer: str, max_bytes: int, *, lazy: bool = False) -> GroupCommit:
-            opened = journal(writer, lazy=lazy)
-            return GroupCommit(opened, monitor, max_waiting=settings.max_waiting, max_bytes=max_bytes)
-
-        self._events = commit(f"w{number}", WAITING_BYTES)
-        self._rejected = commit(f"r{number}", REJECTED_WAITING_BYTES, lazy=True)
+        self._events = GroupCommit(
+            journal(f"w{number}", lazy=False),
+            check=space.check,
+            synced=monitor.synced,
+            max_waiting=settings.max_waiting,
+            max_bytes=WAITING_BYTES,
+        )
+        self._rejected = GroupCommit(
+            journal(f"r{number}", lazy=True),
+            check=space.check,
+            max_waiting=settings.max_waiting,
+            max_bytes=REJECTED_WAITING_BYTES,
+        )
         self._seconds = settings.flush_seconds
         quota = Quota(settings.rejected_bytes_per_day)
         self.door = Door(settings, Callbacks(self._events, self._rejected, quota, monitor), monitor)

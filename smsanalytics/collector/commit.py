@@ -6,22 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from smsanalytics.errors import JournalError
 from smsanalytics.store.journal import Journal
 
 Done = Callable[[JournalError | None], None]
-
-
-class Watch(Protocol):
-    """What looks at each batch, before and after."""
-
-    def check(self) -> None:
-        """Raise JournalError if the disk has no room for more; called in the thread of the disk."""
-
-    def synced(self, events: int, seconds: float) -> None:
-        """So many events became durable in one sync."""
 
 
 class GroupCommit:
@@ -34,16 +23,26 @@ class GroupCommit:
     ----------
     journal : Journal
         Only this object may write it from now on.
-    watch : Watch
-        Looks at each batch.
+    check : callable
+        Raises JournalError if the disk has no room for more; called in the thread of the disk.
+    synced : callable, optional
+        Told after each sync how many events became durable, and in how many seconds.
     max_waiting : int
         Callers that may wait at once.
     max_bytes : int
         And what they have brought. [bytes]
     """
 
-    def __init__(self, journal: Journal, watch: Watch, *, max_waiting: int, max_bytes: int) -> None:
-        self._journal, self._watch = journal, watch
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        check: Callable[[], None],
+        synced: Callable[[int, float], None] | None = None,
+        max_waiting: int,
+        max_bytes: int,
+    ) -> None:
+        self._journal, self._check, self._synced = journal, check, synced
         self._max_waiting, self._max_bytes = max_waiting, max_bytes
         self._events: list[bytes] = []
         self._waiting: list[Done] = []
@@ -101,14 +100,15 @@ class GroupCommit:
                 failure = error if isinstance(error, JournalError) else JournalError(type(error).__name__)
             else:
                 self._durable_at = time.monotonic()
-                self._watch.synced(len(events), time.perf_counter() - started)
+                if self._synced:
+                    self._synced(len(events), time.perf_counter() - started)
             for done in waiting:
                 done(failure)
         self._syncing = self._syncing_bytes = 0
         self._drain = None
 
     def _write(self, events: Sequence[bytes]) -> None:
-        self._watch.check()
+        self._check()
         self._journal.write(events)
 
     async def prove(self, seconds: float) -> None:
@@ -121,7 +121,7 @@ class GroupCommit:
             If it does not succeed, or the disk has no room for more.
         """
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._disk, self._watch.check)
+        await loop.run_in_executor(self._disk, self._check)
         if time.monotonic() - self._durable_at > seconds:
             await loop.run_in_executor(self._disk, self._journal.probe)
             self._durable_at = time.monotonic()

@@ -24,7 +24,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 class Monitor:
     """
-    Counts what a collector does, for `page`, and is the `commit.Watch` of its journal.
+    Counts what a collector does, for `page`.
 
     Parameters
     ----------
@@ -71,10 +71,6 @@ class Monitor:
         if found is None:
             found = self._answered[status] = self.answers.labels(str(status))
         found.inc()
-
-    def check(self) -> None:
-        """Raise JournalError if the disk has no room for more."""
-        self._space.check()
 
     def synced(self, events: int, seconds: float) -> None:
         """So many events became durable in one sync."""

@@ -90,7 +90,7 @@ class Space:
             except FileNotFoundError:
                 continue  # published meanwhile
             segments, size, oldest = segments + 1, size + found.st_size, min(oldest, found.st_mtime)
-        return Backlog(segments, size, max(0.0, time.time() - oldest))
+        return Backlog(segments, size, max(0.0, time.time() - oldest) if segments else 0.0)
 
     def quarantined(self) -> int:
         """Files of lines that a recovery could not read."""

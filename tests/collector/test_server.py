@@ -184,7 +184,9 @@ def test_a_second_collector_on_the_store_refuses_with_a_clear_message(tmp_path):
             env={"SMSANALYTICS_SECRET": SECRET}, capture_output=True, text=True, timeout=30,
         )  # fmt: skip
     assert second.returncode == 2
-    assert second.stderr.splitlines()[-1].startswith("smsanalytics: the journal of this store is in use by another process")
+    assert second.stderr.splitlines()[-1].startswith(
+        "smsanalytics: the journal of this store is in use by another process"
+    )
 
 
 @pytest.mark.parametrize(
