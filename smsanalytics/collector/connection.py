@@ -113,11 +113,10 @@ class Connection(asyncio.Protocol):
     # what the parser calls
 
     def on_message_begin(self) -> None:
-        """Begin a request; what came with its first bytes does not count, for another may have ended there."""
+        """Begin a request."""
         if self._stage is not Stage.NOTHING:
             self._stage = Stage.HEAD
             self.deadline = time.monotonic() + self._limits.header_seconds
-        self._received = -self._chunk
         self._url, self._head, self._size, self._length = b"", 0, 0, 0
         self._forwarded: tuple[bytes, ...] = ()
         self._expects = False
@@ -171,6 +170,7 @@ class Connection(asyncio.Protocol):
         """Put it into the queue."""
         if self._stage is Stage.NOTHING:
             return
+        self._received = -self._chunk  # what follows in the same bytes belongs to the next
         self._stage = Stage.REQUEST
         self.deadline = time.monotonic() + self._limits.idle_seconds
         is_head = self._parser.get_method() == b"HEAD"
