@@ -143,19 +143,30 @@ class Journal:
         recover(self.directory)
         self._last_number = layout.last_number(writer)
 
-    def write(self, events: Sequence[bytes]) -> None:
+    def write(self, events: Sequence[bytes], received_at: Sequence[int] | None = None) -> None:
         """
         Append encoded events; when this returns they are durable (unless the journal is lazy).
+
+        Parameters
+        ----------
+        events : sequence of bytes
+            Of `entry`.
+        received_at : sequence of int, optional
+            When each was received, all of them on one UTC date; now, unless it is said. [microseconds UTC]
 
         Raises
         ------
         JournalError
             If they are not. None of them counts as stored then.
         """
-        received_at = self._now() // 1000
-        lines = b"".join([line(event, received_at) for event in events])
+        now = self._now() // 1000
+        times = [now] * len(events) if received_at is None else received_at
+        lines = b"".join([line(event, at) for event, at in zip(events, times, strict=True)])
+        days = {at // DAY for at in times} or {now // DAY}
+        if len(days) > 1:
+            raise JournalError("events of one batch were received on different dates")
         try:
-            segment = self._segment_of(_date(received_at))
+            segment = self._segment_of(_day(days.pop()))
             segment.append(lines, sync=not self._lazy)
         except OSError as error:
             raise JournalError(f"the journal could not be written: {os.strerror(error.errno or errno.EIO)}") from None
@@ -281,7 +292,7 @@ def recover(directory: Path) -> None:
             continue
         content = path.read_bytes()
         lines = [text + b"\n" for text in content.split(b"\n")[:-1]]
-        whole, bad = _sorted_out(lines)
+        whole, bad = sorted_out(lines)
         if bad:
             make_directory(directory / "quarantine")
             replace(directory / "quarantine" / f"{segment.seq:010}.lines", b"".join(bad))
@@ -295,7 +306,7 @@ def recover(directory: Path) -> None:
         sync_directory(directory)
 
 
-def _sorted_out(lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+def sorted_out(lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
     """The lines that count, and those to look at; the first lines of a batch that ends with the file are neither."""
     whole: list[bytes] = []
     bad: list[bytes] = []

@@ -306,3 +306,17 @@ def test_the_file_system_of_a_path_is_the_one_mounted_nearest(tmp_path):
     said = subprocess.run(["stat", "-f", "-c", "%T", "/proc"], capture_output=True, text=True).stdout.strip()
     assert journal.file_system(journal.Path("/proc")) == said == "proc"
     assert journal.file_system(tmp_path) not in {"", "proc"}
+
+
+def test_what_was_received_earlier_is_written_with_its_own_times_into_a_segment_of_its_date(layout):
+    earlier = (NOON - 3 * DAY) // 1000
+    writer = Journal(layout, "w0", now=lambda: NOON)
+    writer.write([event(1)])
+    writer.write([event(2), event(3)], [earlier, earlier + 1])
+    with pytest.raises(JournalError, match="on different dates"):
+        writer.write([event(4), event(5)], [earlier, NOON // 1000])
+    with pytest.raises(ValueError, match="zip"):
+        writer.write([event(4), event(5)], [earlier])
+    writer.close()
+    assert [segment.date for segment in layout.segments("w0")] == [date(2026, 11, 22), date(2026, 11, 19)]
+    assert content(layout)[1] == line(event(2), earlier) + line(event(3), earlier + 1)
