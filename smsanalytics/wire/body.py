@@ -82,9 +82,9 @@ def parse(body: bytes, charset: str = "windows-1251") -> Body:
     if not 0 < len(events) <= MAX_EVENTS:
         raise MalformedCallback(f"the body holds no event, or more than {MAX_EVENTS}")
     try:
-        return Body([_unique([(name, value.encode()) for name, value in pairs]) for pairs in events], "utf-8")
+        return Body([_unique([(_text(name), value.encode()) for name, value in pairs]) for pairs in events], "utf-8")
     except UnicodeEncodeError:
-        raise MalformedCallback("a value is no text: it has half of a character") from None
+        raise MalformedCallback("a name or value is no text: it has half of a character") from None
 
 
 def _unique(pairs: Sequence[tuple[str, bytes]]) -> Fields:
@@ -94,6 +94,11 @@ def _unique(pairs: Sequence[tuple[str, bytes]]) -> Fields:
     if len(fields) < len(pairs):
         raise MalformedCallback("a field came twice; which of the two was meant cannot be told")
     return fields
+
+
+def _text(name: str) -> str:
+    name.encode()
+    return name
 
 
 def _form(body: bytes) -> list[tuple[str, bytes]]:

@@ -97,6 +97,7 @@ def test_xml_and_json_are_read_under_any_root(body, events):
         pytest.param(b"{}", "no event", id="json-empty"),
         pytest.param(b"[" + b",".join([b'{"a":1}'] * 1001) + b"]", "more than 1000", id="json-too-many"),
         pytest.param(b'{"a": "\\ud800"}', "half of a character", id="json-lone-surrogate"),
+        pytest.param(b'{"a": 1, "\\udfff": "x"}', "half of a character", id="json-lone-surrogate-in-a-name"),
         pytest.param(
             b"{" + b",".join(b'"f%d":1' % n for n in range(100_000)) + b"}",
             "more than 200",
