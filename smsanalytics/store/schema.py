@@ -275,8 +275,8 @@ def _incoming(lines: str) -> str:
                 "phone": "phone IS DISTINCT FROM fields['phone']",
                 "to_number": "to_number IS DISTINCT FROM fields['to_number']",
                 "incoming_id": "incoming_id IS NULL",
-                "sent_at": "ts_at IS DISTINCT FROM sent_at",
-                "sent_time": "time_at IS DISTINCT FROM sent_at",
+                "sent_at": "sent_at IS NULL OR ts_at IS DISTINCT FROM sent_at",
+                "sent_time": "sent_at IS NULL OR time_at IS DISTINCT FROM sent_at",
             }
         )
     } AS extra

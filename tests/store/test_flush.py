@@ -187,6 +187,22 @@ def test_every_kind_has_its_table(layout):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sent_at": "soon"},
+        {"sent_at": ""},
+        {"sent_at": "0"},
+        {"sent_time": "November"},
+        {"sent_at": "0", "sent_time": "01.01.1970 03:00:00"},
+    ],
+)
+def test_a_time_of_an_incoming_sms_that_is_not_believed_stays_as_text(layout, fields):
+    publish(layout, [event("incoming", phone="79001230001", text="", to_number="79001230000", **fields)])
+    row = one(layout, "incoming")
+    assert (row["sent_at"], row["extra"]) == (None, fields)
+
+
 def test_a_call_event_may_tell_of_keys_and_nothing_more(layout):
     publish(layout, [event("call", keys="1"), event("call", keys="2", message_id="1e9")])
     assert [(row["keys"], row["message_id"], row["phone"], row["extra"]) for row in rows(layout, "call_events")] == [
