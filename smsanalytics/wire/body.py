@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from binascii import unhexlify
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -104,25 +105,33 @@ def _text(name: str) -> str:
 def _form(body: bytes) -> list[tuple[str, bytes]]:
     if body.count(b"&") >= MAX_FIELDS:
         raise MalformedCallback(f"more than {MAX_FIELDS} fields came; a callback has about twenty")
-    pairs = [pair.partition(b"=") for pair in body.strip(b"\r\n").split(b"&") if pair]
+    pairs = [pair.partition(b"=") for pair in body.strip(b"\r\n").replace(b"+", b" ").split(b"&") if pair]
     if not pairs:
         raise MalformedCallback("the body is empty; a callback is a form of name=value pairs, XML or JSON")
-    if b"%" not in body and b"+" not in body:
-        return [(_name(name), value) for name, _, value in pairs]
-    return [(_name(name), _decoded(value) if b"%" in value or b"+" in value else value) for name, _, value in pairs]
+    return [
+        (
+            _kept(name) if len(name) <= LONGEST_KEPT else _name(name),
+            _decoded(value) if b"%" in value else value,
+        )
+        for name, _, value in pairs
+    ]
 
 
 def _name(encoded: bytes) -> str:
-    return _short_name(encoded) if len(encoded) <= LONGEST_KEPT else _short_name.__wrapped__(encoded)
+    return unquote_to_bytes(encoded).decode("ascii", "backslashreplace")
 
 
-@functools.lru_cache(1024)
-def _short_name(encoded: bytes) -> str:
-    return _decoded(encoded).decode("ascii", "backslashreplace")
+_kept = functools.lru_cache(1024)(_name)
 
 
 def _decoded(encoded: bytes) -> bytes:
-    return unquote_to_bytes(encoded.replace(b"+", b" "))
+    escapes = encoded.count(b"%")
+    if len(encoded) == 3 * escapes and encoded[::3] == b"%" * escapes:  # from end to end, as words not Latin are
+        try:
+            return unhexlify(encoded.replace(b"%", b""))
+        except ValueError:
+            return unquote_to_bytes(encoded)
+    return unquote_to_bytes(encoded)
 
 
 def _json(body: bytes, charset: str) -> Node:
