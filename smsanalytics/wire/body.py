@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-from binascii import unhexlify
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
 
 from smsanalytics.errors import MalformedCallback
+from smsanalytics.wire.percent import unquoted
 
 Fields = dict[str, bytes]
 Pairs = list[tuple[str, "Node"]]  # an object of JSON, an element of XML that has others in it
@@ -111,27 +110,17 @@ def _form(body: bytes) -> list[tuple[str, bytes]]:
     return [
         (
             _kept(name) if len(name) <= LONGEST_KEPT else _name(name),
-            _decoded(value) if b"%" in value else value,
+            unquoted(value) if b"%" in value else value,
         )
         for name, _, value in pairs
     ]
 
 
 def _name(encoded: bytes) -> str:
-    return unquote_to_bytes(encoded).decode("ascii", "backslashreplace")
+    return unquoted(encoded).decode("ascii", "backslashreplace")
 
 
 _kept = functools.lru_cache(1024)(_name)
-
-
-def _decoded(encoded: bytes) -> bytes:
-    escapes = encoded.count(b"%")
-    if len(encoded) == 3 * escapes and encoded[::3] == b"%" * escapes:  # from end to end, as words not Latin are
-        try:
-            return unhexlify(encoded.replace(b"%", b""))
-        except ValueError:
-            return unquote_to_bytes(encoded)
-    return unquote_to_bytes(encoded)
 
 
 def _json(body: bytes, charset: str) -> Node:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
 
 from smsanalytics.errors import BadSignature, MisshapenCallback
 from smsanalytics.wire.body import Fields, parse
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.kind import SIGNED, Kind, check_shape, kind_of
 from smsanalytics.wire.names import rename
+from smsanalytics.wire.percent import unquoted
 from smsanalytics.wire.signature import CHARSETS, CONTROL, verify
 
 DEFAULT_CHARSET = "windows-1251"
@@ -52,7 +52,7 @@ class Terms:
         """
         secrets = sorted(self.secrets.values(), key=len, reverse=True)
         masked = _replaced(body, secrets)
-        decoded = unquote_to_bytes(masked)
+        decoded = unquoted(masked)
         return _replaced(decoded, secrets) if any(secret in decoded for secret in secrets) else masked
 
 

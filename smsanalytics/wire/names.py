@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import unquote_to_bytes
 
 from smsanalytics.wire.kind import Kind
+from smsanalytics.wire.percent import unquoted
 
 # Ours to theirs; of several spellings the first that came is taken, the others stay in `extra`.
 NAMES: dict[Kind, dict[str, tuple[str, ...]]] = {
@@ -97,7 +97,7 @@ def rename(
         if theirs in unwanted:
             continue
         if theirs in HLR_NAMES and _ENCODED.search(value):
-            value = unquote_to_bytes(value.replace(b"+", b" "))
+            value = unquoted(value.replace(b"+", b" "))
         ours = ours_of.get(theirs)
         home, name = (extra, theirs) if ours is None or ours in known else (known, ours)
         if home is extra and theirs in NAMES[kind] and theirs not in ours_of:
