@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ Node = str | Pairs | tuple["Node", ...]
 
 MAX_FIELDS = 200  #: of one event; a real callback has about twenty, and as many more may be echoed
 MAX_EVENTS = 1000  #: of one body
+MAX_OBJECTS = 3 * MAX_EVENTS  #: of JSON, for an event may hold others
 LONGEST_KEPT = 32  #: of the names that are decoded once for all, so that nobody can fill the memory with them
 MAX_DEPTH = 5  #: of XML elements and JSON values within one another
 OF_AN_EVENT = frozenset(
@@ -129,15 +131,24 @@ def _json(body: bytes, charset: str) -> Node:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = body.decode(charset, "replace")
+    objects = itertools.count(1)
+
+    def counted(pairs: list[tuple[str, object]]) -> _Object:
+        if next(objects) > MAX_OBJECTS or len(pairs) > MAX_EVENTS + MAX_FIELDS:
+            raise MalformedCallback(f"more than {MAX_FIELDS} fields or {MAX_OBJECTS} objects came")
+        return _Object(pairs)
+
     try:
-        value = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_Object)
-    except (ValueError, RecursionError):
-        raise MalformedCallback("the body begins like JSON and is none") from None
+        value = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=counted)
+    except (ValueError, RecursionError) as error:
+        raise _refusal(error, "JSON") from None
     return _node(value, 0)
 
 
 class _Object(list[tuple[str, object]]):
     """The pairs of a JSON object, told from a list."""
+
+    __slots__ = ()
 
 
 def _node(value: object, depth: int) -> Node:
@@ -173,7 +184,10 @@ def _xml(body: bytes, charset: str) -> Node:
         text = "".join(texts)
         if pairs and text.strip():  # attributes beside a text
             pairs.append((name, text))
-        open_elements[-1][1].append((name, pairs or text))
+        around = open_elements[-1][1]
+        around.append((name, pairs or text))
+        if len(around) > MAX_EVENTS + MAX_FIELDS:
+            raise MalformedCallback(f"more than {MAX_FIELDS} fields or {MAX_EVENTS} events came")
 
     def doctype(*_: object) -> None:
         raise MalformedCallback("a document type came; a callback has none")
@@ -184,10 +198,14 @@ def _xml(body: bytes, charset: str) -> Node:
     try:
         parser.Parse(body, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
-        if isinstance(error, MalformedCallback):
-            raise
-        raise MalformedCallback("the body begins like XML and is none") from None
+        raise _refusal(error, "XML") from None
     return open_elements[0][1]
+
+
+def _refusal(error: Exception, of: str) -> MalformedCallback:
+    return (
+        error if isinstance(error, MalformedCallback) else MalformedCallback(f"the body begins like {of} and is none")
+    )
 
 
 def _events(node: Node) -> list[list[tuple[str, str]]]:

@@ -29,4 +29,3 @@ def unquoted(text: bytes) -> bytes:
         done += unhexlify(run[0].replace(b"%", b""))
         end = run.end()
     return bytes(done + text[end:])
-

@@ -103,6 +103,8 @@ def test_xml_and_json_are_read_under_any_root(body, events):
             "more than 200",
             id="json-a-hundred-thousand-keys",
         ),
+        pytest.param(b"[" + b",".join([b"{}"] * 80_000) + b"]", "3000 objects", id="json-eighty-thousand-objects"),
+        pytest.param(b"<r>" + b"<a/>" * 60_000 + b"</r>", "1000 events", id="xml-sixty-thousand-elements"),
         pytest.param(b"<", "begins like XML", id="xml-broken"),
         pytest.param(b"<a><b></a>", "begins like XML", id="xml-crossed"),
         pytest.param(b'<?xml version="1.0" encoding="utf-99"?><a/>', "begins like XML", id="xml-unknown-charset"),
