@@ -66,7 +66,15 @@ class Nginx:
 
     @property
     def command(self) -> list[str]:
-        return [self._program, "-p", str(self._folder), "-e", str(self.logs / "start.log"), "-c", f"{self._folder}/nginx.conf"]
+        return [
+            self._program,
+            "-p",
+            str(self._folder),
+            "-e",
+            str(self.logs / "start.log"),
+            "-c",
+            f"{self._folder}/nginx.conf",
+        ]
 
     def check(self) -> str:
         """What it says of its configuration; empty if that is right and leaves nothing to say."""

@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import re
-import shlex
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -125,7 +122,12 @@ class Caller:
 
     def ask(self, method, target, body=b"", headers=()):
         with self.connect() as link:
-            head = [f"{method} {target} HTTP/1.1", "Host: your.host", f"Content-Length: {len(body)}", "Connection: close"]
+            head = [
+                f"{method} {target} HTTP/1.1",
+                "Host: your.host",
+                f"Content-Length: {len(body)}",
+                "Connection: close",
+            ]
             link.sendall("\r\n".join([*head, *headers, "", ""]).encode() + body)
             response = http.client.HTTPResponse(link, method=method)
             response.begin()
@@ -195,18 +197,28 @@ def test_nginx_says_who_called_whatever_the_caller_says_and_leaves_the_query_out
 
 @pytest.fixture
 def promtool():
-    return shutil.which("promtool") or pytest.skip("promtool (Debian's package prometheus) is not installed: rules are not tried")
+    return shutil.which("promtool") or pytest.skip(
+        "promtool (Debian's package prometheus) is not installed: rules are not tried"
+    )
 
 
 def test_prometheus_understands_its_files(promtool, tmp_path):
-    done = subprocess.run([promtool, "check", "config", "--syntax-only", DEPLOY / "prometheus.yml"], capture_output=True, text=True)
+    done = subprocess.run(
+        [promtool, "check", "config", "--syntax-only", DEPLOY / "prometheus.yml"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
-    done = subprocess.run([promtool, "check", "rules", "--lint=all", "--lint-fatal", DEPLOY / "prometheus-rules.yml"], capture_output=True, text=True)
+    done = subprocess.run(
+        [promtool, "check", "rules", "--lint=all", "--lint-fatal", DEPLOY / "prometheus-rules.yml"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_each_alert_is_raised_when_it_should_be_and_at_no_other_time(promtool):
-    done = subprocess.run([promtool, "test", "rules", ROOT / "tests" / "prometheus-rules.yml"], capture_output=True, text=True)
+    done = subprocess.run(
+        [promtool, "test", "rules", ROOT / "tests" / "prometheus-rules.yml"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -274,11 +286,23 @@ def test_docker_builds_the_image_and_stops_it_by_sigterm(tmp_path):
     if built.returncode != 0 and "pull" in built.stderr:
         pytest.skip("the base image cannot be fetched here")
     assert built.returncode == 0, built.stderr
-    run = [docker, "run", "-d", "--read-only", "--tmpfs", "/tmp", "-e", f"SMSANALYTICS_SECRET={SECRET}", built.stdout.strip()]
+    run = [
+        docker,
+        "run",
+        "-d",
+        "--read-only",
+        "--tmpfs",
+        "/tmp",
+        "-e",
+        f"SMSANALYTICS_SECRET={SECRET}",
+        built.stdout.strip(),
+    ]
     container = subprocess.run(run, capture_output=True, text=True).stdout.strip()
     try:
         subprocess.run([docker, "stop", "-t", "90", container], capture_output=True)
-        state = subprocess.run([docker, "inspect", "-f", "{{.State.ExitCode}}", container], capture_output=True, text=True)
+        state = subprocess.run(
+            [docker, "inspect", "-f", "{{.State.ExitCode}}", container], capture_output=True, text=True
+        )
         assert state.stdout.strip() == "0"
     finally:
         subprocess.run([docker, "rm", "-f", container], capture_output=True)

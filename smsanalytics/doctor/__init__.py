@@ -43,7 +43,7 @@ def examine(
     looks: dict[str, Callable[[], Iterator[Finding]]] = {
         "secrets": lambda: keys.look(serving, config),
         "data": lambda: place.look(serving),
-        "clock": lambda: clock.look(serving),
+        "clock and store": lambda: clock.look(serving),
         "store": lambda: waiting.look(serving),
         "collector": lambda: calls.look(serving, forged=forged),
     }

@@ -18,7 +18,7 @@ TOLERANCE = timedelta(seconds=5)
 class _Timex(ctypes.Structure):
     """The beginning of what adjtimex(2) fills in, and room for the rest."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("modes", ctypes.c_uint),
         ("offset", ctypes.c_long),
         ("freq", ctypes.c_long),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from smsanalytics.store.layout import Layout
 from smsanalytics.store.space import Space
 
 OVERDUE = 600.0  #: beyond the flush interval, a sealed segment that is not published tells of a dead maintenance [s]
+STARTING = 10.0  #: so long a maintenance may take to begin, or to begin again [s]
 SEE_LOG = "see the lines of smsanalytics.maintenance in the log; `smsanalytics maintain` does a pass by hand"
 
 
@@ -35,7 +37,9 @@ def _slots(layout: Layout) -> Finding:
 
 
 def _maintenance(settings: Settings, layout: Layout) -> Finding:
-    collecting, maintained = is_locked(layout.slot("w0")), is_locked(layout.data)
+    collecting, until = is_locked(layout.slot("w0")), time.monotonic() + STARTING
+    while not (maintained := is_locked(layout.data)) and collecting and time.monotonic() < until:
+        time.sleep(0.1)
     last = f", published last at {_moment(layout.last_pass)}" if layout.last_pass.exists() else ""
     if maintained:
         return ok("maintenance", f"it runs{last}")
