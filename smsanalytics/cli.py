@@ -150,9 +150,8 @@ def doctor(
     from smsanalytics.doctor import State, examine
 
     found = examine(settings, config=config, offline=offline, forged=forged)
-    typer.echo(
-        json.dumps([asdict(one) for one in found], indent=1) if format_ == "json" else "\n".join(map(str, found))
-    )
+    as_json = format_ == "json"
+    typer.echo(json.dumps([asdict(one) for one in found], indent=1) if as_json else "\n".join(map(str, found)))
     raise typer.Exit(1 if any(one.state is State.FAIL for one in found) else 0)
 
 

@@ -147,7 +147,7 @@ def test_nginx_takes_bodies_as_large_as_the_collector_does_and_keeps_them_in_mem
 def test_a_callback_goes_through_nginx_and_nothing_of_its_query_is_in_a_log(nginx, tmp_path):
     """Whatever happens to it: accepted, refused, too large, cut short, no collector behind."""
     target = "/callback?charset=utf-8&md5=the-secret-of-the-query"
-    with serving(tmp_path / "data") as collector:
+    with serving(tmp_path / "data", SMSANALYTICS_TRUSTED_PROXIES='["127.0.0.1"]') as collector:
         with nginx(collector.base.removeprefix("http://")).running() as proxy:
             caller = Caller(proxy)
             assert caller.ask("POST", target, status_body(1042)) == 200
@@ -236,6 +236,25 @@ def test_each_alert_is_tried_and_says_how_bad_it_is_and_what_to_do():
         assert re.search(r"severity: (page|ticket)\n", rule), name
         assert "summary: " in rule, name
         assert "todo: " in rule, name
+
+
+def test_the_collector_tells_what_the_alerts_are_about(tmp_path):
+    """With the token, at the page, where the example scrapes."""
+    asked = set(re.findall(r"smsanalytics_[a-z0-9_]+", RULES))
+    token = "a-token-of-twenty-and-more"
+    with serving(tmp_path / "data", SMSANALYTICS_ADMIN_TOKEN=token) as collector:
+        assert [collector.post(status_body(number, secret=secret)) for number, secret in ((1, SECRET), (2, "no"))] == [
+            200,
+            403,
+        ]
+        link = http.client.HTTPConnection(collector.admin.removeprefix("http://"), timeout=30)
+        with contextlib.closing(link):
+            link.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+            told = link.getresponse().read().decode()
+    assert asked <= set(re.findall(r"^(smsanalytics_[a-z0-9_]+)", told, re.MULTILINE))
+    for labels in re.findall(r"smsanalytics_\w+\{(\w+)", RULES):
+        assert f"{labels}=" in told
+    assert 'reason="signature"' in told
 
 
 def instructions():

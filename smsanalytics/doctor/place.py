@@ -129,9 +129,7 @@ def _sync(there: Path) -> Finding:
         todo = "find out whether the disk, the hypervisor or a mount option ignores syncs: a power cut would tell"
         return warn("sync", f"{said}, which no disk can", todo)
     if median > TOO_SLOW:
-        return warn(
-            "sync", f"{said}, and each answer waits for one", "use a faster disk, or look what else writes to it"
-        )
+        return warn("sync", f"{said}, and each answer waits for one", "see what else writes to that disk")
     return ok("sync", said)
 
 
