@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from pages import blocks_of
 from programs import need
 from serving import maintain, serving
@@ -24,8 +23,7 @@ def held(data):
     return Counter(number for (number,) in open_store(data).statuses().select("message_id").fetchall())
 
 
-@pytest.mark.parametrize("copies", [1, 3], ids=["a-first-copy", "one-copy-over-another"])
-def test_a_copy_of_a_running_store_has_all_that_was_answered_before_it_and_can_be_collected_into(copies, tmp_path):
+def test_a_copy_of_a_running_store_has_all_that_was_answered_before_it_and_can_be_collected_into(tmp_path):
     need("rsync", "no copy can be made")
     answered: list[int] = []
     stop = threading.Event()
@@ -39,9 +37,9 @@ def test_a_copy_of_a_running_store_has_all_that_was_answered_before_it_and_can_b
     with serving(tmp_path / "data", "--flush-seconds", "0.2") as collector:
         calling = threading.Thread(target=call, args=[collector])
         calling.start()
-        for _ in range(copies):
+        for _ in range(2):  # the second over the first
             begun = len(answered)
-            while len(answered) < begun + 300:
+            while len(answered) < begun + 100:
                 stop.wait(0.05)
             before = set(answered)
             done = subprocess.run(["bash", "-ec", COPY], capture_output=True, text=True, cwd=tmp_path)
