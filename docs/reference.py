@@ -15,6 +15,7 @@ import textwrap
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -53,7 +54,8 @@ def cli() -> Iterator[str]:
     yield "# Command line"
     yield (
         '`smsanalytics COMMAND --help` prints the same. Exit codes: 0 done, 1 the answer is "no" (the demo\'s counts '
-        "differ, the simulator was not accepted, a report is owed), 2 wrong usage or settings, with one line that says what to do."
+        "differ, the simulator was not accepted, a report is owed, the doctor found something), 2 wrong usage or settings, "
+        "with one line that says what to do."
     )
     yield "\n".join(f"- [`smsanalytics {name}`](#smsanalytics-{name})" for name in group.commands)
     for name, command in group.commands.items():
@@ -275,8 +277,8 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 def _needed(annotation: Any) -> Any:
     """Of an optional setting, what it is when it is there."""
     if get_origin(annotation) in (Union, types.UnionType):
-        [one] = [inner for inner in get_args(annotation) if inner is not type(None)]
-        return _needed(one)
+        several = [inner for inner in get_args(annotation) if inner is not type(None)]
+        return _needed(several[0]) if len(several) == 1 else annotation
     if hasattr(annotation, "__metadata__"):
         return _needed(get_args(annotation)[0])
     return annotation
@@ -289,6 +291,7 @@ NAMES = {
     bool: "`true` or `false`",
     Path: "path",
     SecretStr: "secret",
+    IPv4Network | IPv6Network: "address or network",
 }
 
 
@@ -418,7 +421,7 @@ MEANINGS = {
     "requested_at": "when you asked",
     "number_to_call": "the number shown to the subscriber",
     "request_id": "your own",
-    "reason": "`signature` (403), `structure` or `malformed` (400), `journal` (a line of the journal that could not be read)",
+    "reason": "`signature` or `address` (403), `structure` or `malformed` (400), `journal` (a line of the journal that could not be read)",
     "remote": "address that it came from; behind a proxy that of the proxy",
     "body": "as it came, secrets masked",
     "first_seen_at": "its first receipt or send; its UTC date is that of the file",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -109,6 +111,48 @@ def maintain(
         else:
             rows = ", ".join(f"{count} {table}" for table, count in done.rows.items() if count)
             typer.echo(f"published {rows or 'nothing new'}; messages {'brought' if done.folded else 'were'} up to date")
+
+
+@app.command()
+def doctor(
+    offline: Annotated[bool, typer.Option("--offline", help="Do not call the collector.")] = False,
+    forged: Annotated[
+        bool,
+        typer.Option("--forged", help="Also send a wrong signature, which must get 403; it is kept in `rejected`."),
+    ] = False,
+    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    data: Data = None,
+    host: Annotated[
+        str | None, typer.Option(help="Where the collector listens.  [default: 127.0.0.1]", show_default=False)
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Its port.  [default: 8025]", show_default=False)] = None,
+    admin: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT of its admin listener, or off.  [default: 127.0.0.1, the port after --port]",
+            show_default=False,
+        ),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """
+    Examine the collector and what it stands on: one line of each check, and what to do about it.
+
+    Run it as the user of the collector, with its settings. Each account is sent a signed callback for each of its
+    secrets, a status of a message of its own with the reason 200 ("nothing was really sent"): it is stored like any
+    other, and counts in no rate.
+
+    Exit code 1 if any line is FAIL.
+    """
+    settings = load(config, data=data, host=host, port=port, admin=admin)
+    if format_ not in ("text", "json"):
+        raise UnknownName.of("format", format_, ["text", "json"])
+    from smsanalytics.doctor import State, examine
+
+    found = examine(settings, config=config, offline=offline, forged=forged)
+    as_json = format_ == "json"
+    typer.echo(json.dumps([asdict(one) for one in found], indent=1) if as_json else "\n".join(map(str, found)))
+    raise typer.Exit(1 if any(one.state is State.FAIL for one in found) else 0)
 
 
 @app.command()

@@ -36,6 +36,17 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "answers": {"api", "formats", "metrics", "periods", "errors"},
     "report": {"report", "api", "charts", "formats", "metrics.intervals", "periods", "store.durable", "errors"},
     "provider": {"provider", "errors"},
+    "doctor": {
+        "doctor",
+        "wire.kind",
+        "wire.signature",
+        "store.journal",
+        "store.layout",
+        "store.space",
+        "store.tables",
+        "settings",
+        "errors",
+    },
     "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
@@ -109,6 +120,8 @@ def test_each_room_knows_only_what_is_on_its_left_and_each_library_stays_in_its_
         ("collector/endpoint.py", "from smsanalytics.store.tables import connect"),
         ("store/journal.py", "from smsanalytics.settings import Settings"),
         ("charts/rates.py", "from smsanalytics import metrics"),
+        ("doctor/place.py", "import duckdb"),
+        ("doctor/calls.py", "from smsanalytics.collector.server import serve"),
         ("provider/world.py", "from smsanalytics.wire.signature import verify"),
     ],
 )
