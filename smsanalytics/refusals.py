@@ -35,13 +35,12 @@ KINDS = {
     Kind.CONFIRMATION: "a confirmation call",
     Kind.CALL: "keys pressed in a voice menu",
 }
-NUMBER, MOMENT = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,4})?"), re.compile(r"[0-9]{9,10}")
+NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,4})?")
+BELOW_2_31 = re.compile(r"[0-9]{1,9}|1[0-9]{9}|2[01][0-9]{8}")  #: ids and moments are, phones mostly not
 OPEN: Mapping[str, re.Pattern[str]] = {  # fields that say nothing of a person while they look so
     **dict.fromkeys(("status", "err", "type", "cnt", "cost", "flag", "mcc", "mnc", "waitcall", "fmt"), NUMBER),
-    "id": re.compile(r"[0-9]{1,10}"),
-    "ts": MOMENT,
-    "last_timestamp": MOMENT,
-    "time": re.compile(r"[0-9.: T-]{8,19}"),
+    **dict.fromkeys(("id", "ts", "last_timestamp"), BELOW_2_31),
+    "time": re.compile(r"[0-9]{2,4}[.-][0-9]{2}[.-][0-9]{2,4}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?"),
     "charset": re.compile("|".join(CHARSETS)),
 }
 PHONES = ("phone", "to")
@@ -128,11 +127,11 @@ def advice(groups: Iterable[Group], zone: ZoneInfo) -> Iterator[str]:
         why = f"refused {WORDS.get(group.reason, 'for another reason')}"
         if group.acceptable:
             since = f"since {_minute(group.first_acceptable, zone)} and would be accepted now"
-            what = f"{_count(group.acceptable)} {of} {_was(group.acceptable)}"
+            what = f"{_many(group.acceptable)} {of} {_was(group.acceptable)}"
             yield f"{what} {why} {since}: run `smsanalytics rejected retry`"
         if group.rest:
             again = f"the last at {_minute(group.last, zone)}, and would be refused again"
-            yield f"{_count(group.rest)} {of} {_was(group.rest)} {why}, {again}: {_next(group)}"
+            yield f"{_many(group.rest)} {of} {_was(group.rest)} {why}, {again}: {_next(group)}"
 
 
 def _next(group: Group) -> str:
@@ -148,13 +147,13 @@ def outcome(retried: Retried, *, dry_run: bool) -> Iterator[str]:
     """What a retry did, or would do."""
     for (account, label), count in sorted(retried.recovered.items()):
         by = f"by the secret {label}" if label else "without a signature"
-        yield f"{'would recover' if dry_run else 'recovered'} {_count(count)} of account {account}, accepted {by}"
+        yield f"{'would recover' if dry_run else 'recovered'} {_many(count)} of account {account}, accepted {by}"
     if not retried.recovered:
         yield f"there is nothing to recover{'' if not retried.refused else ' by the present settings'}"
     if retried.before:
-        yield f"{_count(retried.before)} {_was(retried.before)} recovered before"
+        yield f"{_many(retried.before)} {_was(retried.before)} recovered before"
     for why, count in retried.refused.most_common():
-        yield f"{_count(count)} would be refused again: {_harmless(why)}"
+        yield f"{_many(count)} would be refused again: {_harmless(why)}"
 
 
 def shown(one: Judged, demands: Demands | None, zone: ZoneInfo, *, unmasked: bool) -> str:
@@ -195,7 +194,7 @@ def _body(body: bytes, terms: Terms, *, unmasked: bool) -> Iterator[str]:
     try:
         found = parse(body, CHARSETS[terms.charset or DEFAULT_CHARSET])
     except CallbackRefused:
-        yield f"{len(body):,} bytes that cannot be read"
+        yield f"{_many(len(body), 'byte')} that cannot be read"
         if unmasked:
             yield _shortened(body.decode("utf-8", "backslashreplace"))
         return
@@ -203,7 +202,7 @@ def _body(body: bytes, terms: Terms, *, unmasked: bool) -> Iterator[str]:
         codec = found.charset or CHARSETS.get(
             terms.charset or fields.get("charset", b"").decode("ascii", "replace"), "cp1251"
         )
-        yield f"{_kind(fields, terms)}, {len(body):,} bytes" if len(found.events) == 1 else _kind(fields, terms)
+        yield f"{_kind(fields, terms)}, {_many(len(body), 'byte')}" if len(found.events) == 1 else _kind(fields, terms)
         told = [_field(name, value, codec, unmasked=unmasked) for name, value in [*fields.items()][:MOST_FIELDS]]
         yield " · ".join([*told, *([f"{len(fields) - MOST_FIELDS} more"] if len(fields) > MOST_FIELDS else [])])
     if len(found.events) > MOST_EVENTS:
@@ -232,7 +231,7 @@ def _field(name: str, value: bytes, codec: str, *, unmasked: bool) -> str:
 
 
 def _length(text: str) -> str:
-    return f"{len(text):,} character{'' if len(text) == 1 else 's'}"
+    return _many(len(text), "character")
 
 
 def _shortened(text: str) -> str:
@@ -244,8 +243,8 @@ def _harmless(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def _count(number: int) -> str:
-    return f"{number:,} callback{'' if number == 1 else 's'}"
+def _many(number: int, what: str = "callback") -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _was(number: int) -> str:
