@@ -20,7 +20,8 @@ from smsanalytics.errors import SmsAnalyticsError, StoreBusy, StoreError, Unknow
 from smsanalytics.settings import DEFAULT_ACCOUNT, Settings, load
 
 if TYPE_CHECKING:
-    from smsanalytics.recovery import Demands, Span
+    from smsanalytics.collector.accounts import Account
+    from smsanalytics.recovery import Span
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 rejected = typer.Typer(no_args_is_help=True, help="Find out why callbacks were refused, and recover what can be.")
@@ -323,7 +324,7 @@ def list_rejected(
         raise UnknownName.of("format", format_, ["table", "csv", "json"])
     zone, span = zone_of(tz), _span(account, reason, from_, to, tz)
     with Rejected(Layout(settings.data)) as refused:
-        groups = refusals.grouped(judged(refused, _demands(settings), span))
+        groups = refusals.grouped(judged(refused, _accounts(settings), span))
     if format_ == "table":
         said = [*refusals.advice(groups, zone)] or ["nothing was refused that is not recovered"]
         typer.echo("\n".join([*said, ""] if groups else said))
@@ -351,10 +352,10 @@ def show_rejected(
     from smsanalytics.store.layout import Layout
     from smsanalytics.store.rejected import Rejected
 
-    zone, span, demands = zone_of(tz), _span(account, reason, from_, to, tz), _demands(settings)
+    zone, span, accounts = zone_of(tz), _span(account, reason, from_, to, tz), _accounts(settings)
     with Rejected(Layout(settings.data)) as refused:
-        for one in itertools.islice(judged(refused, demands, span, newest_first=True), limit):
-            typer.echo(shown(one, demands.get(one.refused.account), zone, unmasked=unmasked))
+        for one in itertools.islice(judged(refused, accounts, span, newest_first=True), limit):
+            typer.echo(shown(one, accounts.get(one.refused.account), zone, unmasked=unmasked))
 
 
 @rejected.command("retry")
@@ -385,16 +386,16 @@ def retry_rejected(
     from smsanalytics.refusals import outcome
     from smsanalytics.store.layout import Layout
 
-    demands, span, layout = _demands(settings), _span(account, None, from_, to, tz), Layout(settings.data)
+    accounts, span, layout = _accounts(settings), _span(account, None, from_, to, tz), Layout(settings.data)
     if secret_file is not None:
-        name = account or (next(iter(demands)) if len(demands) == 1 else "")
-        if name not in demands:
-            raise UnknownName.of("--account, which --secret-file needs,", name, demands)
-        demands[name] = demands[name].with_secret(label, secret_file.read_text("utf-8").strip())
+        name = account or (next(iter(accounts)) if len(accounts) == 1 else "")
+        if name not in accounts:
+            raise UnknownName.of("--account, which --secret-file needs,", name, accounts)
+        accounts[name] = recovery.with_secret(accounts[name], label, secret_file.read_text("utf-8").strip())
     if dry_run:
-        done = recovery.rehearse(layout, demands, span)
+        done = recovery.rehearse(layout, accounts, span)
     else:
-        done = recovery.retry(layout, demands, span, allow_network=settings.allow_network_journal)
+        done = recovery.retry(layout, accounts, span, allow_network=settings.allow_network_journal)
     typer.echo("\n".join(outcome(done, dry_run=dry_run)))
     if done.recovered and not dry_run:
         _publish(settings)
@@ -458,16 +459,12 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-def _demands(settings: Settings) -> dict[str, Demands]:
-    """What each account demands of a callback, where it can be verified or the settings say that it need not be."""
-    from smsanalytics.collector.app import terms_of
-    from smsanalytics.recovery import Demands
+def _accounts(settings: Settings) -> dict[str, Account]:
+    """The accounts whose callbacks can be verified, or of which the settings say that they need not be."""
+    from smsanalytics.collector.accounts import routes_of
 
-    return {
-        name: Demands(terms)
-        for name, terms in terms_of(settings).items()
-        if terms.secrets or not settings.verify_signatures
-    }
+    accounts = {account.name: account for account in routes_of(settings).values()}
+    return {name: one for name, one in accounts.items() if one.terms.secrets or not settings.verify_signatures}
 
 
 def _span(account: str | None, reason: str | None, start: str | None, end: str | None, tz: str) -> Span:

@@ -7,13 +7,13 @@ They keep their time of receipt: they count on the day they came, as late as the
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
+from smsanalytics.collector.accounts import Account, client_of, is_among
 from smsanalytics.errors import CallbackRefused, SettingsError
 from smsanalytics.settings import ALPHABET
 from smsanalytics.store.journal import DAY, Journal, entry, in_batch
@@ -25,46 +25,21 @@ PATIENCE = 10.0  #: how long to wait for another that recovers [s]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MASKED = b"***"  #: what a secret of that time became
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-
-@dataclass(frozen=True)
-class Demands:
+def with_secret(account: Account, label: str, secret: str) -> Account:
     """
-    What an account demands today.
+    An account with one more secret.
 
-    Attributes
-    ----------
-    terms : Terms
-        Of a callback.
-    networks : sequence of networks
-        From where it may come; empty for anywhere.
+    Raises
+    ------
+    SettingsError
+        If it is none, or the label is in use.
     """
-
-    terms: Terms
-    networks: Sequence[Network] = ()
-
-    def with_secret(self, label: str, secret: str) -> Demands:
-        """
-        The same with one more secret.
-
-        Raises
-        ------
-        SettingsError
-            If it is none, or the label is in use.
-        """
-        if not ALPHABET.fullmatch(secret):
-            raise SettingsError("the file holds no secret: letters, digits, minus and underscore, on one line")
-        if label in self.terms.secrets:
-            raise SettingsError(f"the settings have a secret {label} already; choose another --label")
-        return replace(self, terms=replace(self.terms, secrets={**self.terms.secrets, label: secret.encode()}))
-
-    def allow(self, remote: str) -> bool:
-        """Whether a callback may come from there."""
-        try:
-            return not self.networks or any(ipaddress.ip_address(remote) in network for network in self.networks)
-        except ValueError:
-            return False
+    if not ALPHABET.fullmatch(secret):
+        raise SettingsError("the file holds no secret: letters, digits, minus and underscore, on one line")
+    if label in account.terms.secrets:
+        raise SettingsError(f"the settings have a secret {label} already; choose another --label")
+    return replace(account, terms=replace(account.terms, secrets={**account.terms.secrets, label: secret.encode()}))
 
 
 @dataclass(frozen=True)
@@ -130,44 +105,45 @@ class Judged:
         ]
 
 
-def judge(refused: Refused, demands: Demands | None, there: set[Key]) -> Judged:
+def judge(refused: Refused, account: Account | None, there: set[Key]) -> Judged:
     """
-    Judge a refused callback by what its account demands today.
+    Judge a refused callback by what its account account today.
 
     Parameters
     ----------
     refused : Refused
         As it is kept.
-    demands : Demands or None
-        Of its account; None if there is no such account.
+    account : Account or None
+        Whose it was, as it is today; None if there is none that can verify it.
     there : set of Key
         What is recovered of its date.
     """
-    callbacks, why = _read(refused, demands)
+    callbacks, why = _read(refused, account)
     told = callbacks
     if why and refused.reason != UNREADABLE:  # perhaps a secret that is gone accepted it
         with contextlib.suppress(CallbackRefused):
-            told = read(refused.body, replace(demands.terms if demands else Terms({}), secrets={}))
+            told = read(refused.body, replace(account.terms if account else Terms({}), secrets={}))
     missing = [one for one in told if key_of(refused.account, refused.received_at, one.kind, one.fields) not in there]
     return Judged(refused, [] if why else missing, why, recovered=bool(told) and not missing)
 
 
-def _read(refused: Refused, demands: Demands | None) -> tuple[list[Callback], str]:
+def _read(refused: Refused, account: Account | None) -> tuple[list[Callback], str]:
     if refused.reason == UNREADABLE:
         return [], "it is no callback but a line of the journal that could not be read"
-    if demands is None:
+    if account is None:
         return [], "its account is not in the settings, or has no secret there"
-    if not demands.allow(refused.remote):
+    sender = client_of(refused.remote, (), ())
+    if account.networks and not (sender and is_among(sender, account.networks)):
         return [], "it came from an address that is not among the account's addresses"
     try:
-        return read(refused.body, demands.terms), ""
+        return read(refused.body, account.terms), ""
     except CallbackRefused as error:
         masked = "; a secret in it was masked when it was kept, so it cannot be recovered"
         return [], f"{error}{masked if MASKED in refused.body else ''}"
 
 
 def judged(
-    rejected: Rejected, accounts: Mapping[str, Demands], span: Span, *, newest_first: bool = False
+    rejected: Rejected, accounts: Mapping[str, Account], span: Span, *, newest_first: bool = False
 ) -> Iterator[Judged]:
     """Judge the refused callbacks that are meant, in order of receipt."""
     for day in sorted(filter(span.touches, rejected.days()), reverse=newest_first):
@@ -210,7 +186,7 @@ class Retried:
             self.refused[one.why] += 1
 
 
-def rehearse(layout: Layout, accounts: Mapping[str, Demands], span: Span) -> Retried:
+def rehearse(layout: Layout, accounts: Mapping[str, Account], span: Span) -> Retried:
     """Tell what `retry` would do."""
     told = Retried()
     with Rejected(layout) as rejected:
@@ -219,7 +195,7 @@ def rehearse(layout: Layout, accounts: Mapping[str, Demands], span: Span) -> Ret
     return told
 
 
-def retry(layout: Layout, accounts: Mapping[str, Demands], span: Span, *, allow_network: bool = False) -> Retried:
+def retry(layout: Layout, accounts: Mapping[str, Account], span: Span, *, allow_network: bool = False) -> Retried:
     """
     Put what is accepted now into the journal, with the time it was received, ready to be published.
 
@@ -230,8 +206,8 @@ def retry(layout: Layout, accounts: Mapping[str, Demands], span: Span, *, allow_
     ----------
     layout : Layout
         Of the data directory.
-    accounts : mapping of str to Demands
-        Account to what it demands.
+    accounts : mapping of str to Account
+        By name, as they are today.
     span : Span
         Which are meant.
     allow_network : bool

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smsanalytics.collector.accounts import Account
 from smsanalytics.errors import CallbackRefused
-from smsanalytics.recovery import EPOCH, Demands, Judged, Retried
+from smsanalytics.recovery import EPOCH, Judged, Retried
 from smsanalytics.wire.body import Fields, parse
 from smsanalytics.wire.callback import DEFAULT_CHARSET, Terms
 from smsanalytics.wire.kind import Kind, kind_of
@@ -156,7 +157,7 @@ def outcome(retried: Retried, *, dry_run: bool) -> Iterator[str]:
         yield f"{_many(count)} would be refused again: {_harmless(why)}"
 
 
-def shown(one: Judged, demands: Demands | None, zone: ZoneInfo, *, unmasked: bool) -> str:
+def shown(one: Judged, account: Account | None, zone: ZoneInfo, *, unmasked: bool) -> str:
     """
     One refused callback, for people.
 
@@ -164,8 +165,8 @@ def shown(one: Judged, demands: Demands | None, zone: ZoneInfo, *, unmasked: boo
     ----------
     one : Judged
         To be shown.
-    demands : Demands or None
-        Of its account.
+    account : Account or None
+        Whose it was.
     zone : ZoneInfo
         Of its time of receipt.
     unmasked : bool
@@ -174,7 +175,7 @@ def shown(one: Judged, demands: Demands | None, zone: ZoneInfo, *, unmasked: boo
     refused = one.refused
     at = f"{local(refused.received_at, zone):%Y-%m-%d %H:%M:%S.%f %z}"
     lines = [f"{at} · account {refused.account or '–'} · {refused.reason} · from {refused.remote or '–'}"]
-    lines += [f"    {line}" for line in _body(refused.body, demands.terms if demands else Terms({}), unmasked=unmasked)]
+    lines += [f"    {line}" for line in _body(refused.body, account.terms if account else Terms({}), unmasked=unmasked)]
     if one.recovered:
         lines.append("    recovered: it is in the store")
     elif one.callbacks:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 import pytest
 from receiving import Receiver, published
-from refusing import EVERYTHING, NOON, RIGHT, WRONG, looked_at, recover, refused
+from refusing import EVERYTHING, NOON, RIGHT, WRONG, account_of, looked_at, recover, refused
 from signing import SECRET, confirmation_body, form, incoming_body, md5_of, status_body
 
 from smsanalytics import open_store
 from smsanalytics.errors import SettingsError
 from smsanalytics.provider.simulator import World
-from smsanalytics.recovery import Demands, Span, rehearse, retry
+from smsanalytics.recovery import Span, rehearse, retry, with_secret
 from smsanalytics.store.journal import Journal, in_batch
 from smsanalytics.store.layout import Layout
 from smsanalytics.wire.call import CallFields
@@ -164,12 +164,12 @@ def test_settings_that_change_between_two_retries_add_only_what_is_new(tmp_path,
     """A charset that is put right after the recovery leaves its texts as they are; keys that are named then are news."""
     posts = [incoming_body("79001230001", "Да"), status_body(1, time="22.11.2026 15:00:00", digits="21")]
     data = refused(tmp_path / "data", *posts)
-    recover(data, {"default": Demands(first)})
+    recover(data, {"default": account_of(first)})
     second = Terms({"2026": SECRET.encode()}, charset="utf-8", call_events=CallFields("digits"))
-    done = recover(data, {"default": Demands(second)})
+    done = recover(data, {"default": account_of(second)})
     assert (done.events, done.before) == (1, 1)
     assert stored(data) == {"statuses": 1, "incoming": 1, "confirmations": 0, "call_events": 1}
-    assert recover(data, {"default": Demands(second)}).before == 2
+    assert recover(data, {"default": account_of(second)}).before == 2
 
 
 def test_structure_that_the_settings_accept_now_is_recovered_too(tmp_path):
@@ -179,7 +179,7 @@ def test_structure_that_the_settings_accept_now_is_recovered_too(tmp_path):
     terms = Terms(
         {"2026": SECRET.encode()}, inbound_numbers=frozenset([b"79001230009"]), call_events=CallFields("digits")
     )
-    assert recover(data, {"default": Demands(terms)}).recovered == {("default", "2026"): 1, ("default", ""): 1}
+    assert recover(data, {"default": account_of(terms)}).recovered == {("default", "2026"): 1, ("default", ""): 1}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_what_held_the_secret_itself_cannot_be_recovered_and_says_so(tmp_path):
 
 def test_a_secret_that_is_tried_from_a_file_gives_its_label(tmp_path):
     data = refused(tmp_path / "data", status_body(1, secret="the-secret-of-last-year"), status_body(2))
-    tried = {"default": RIGHT["default"].with_secret("2025", "the-secret-of-last-year")}
+    tried = {"default": with_secret(RIGHT["default"], "2025", "the-secret-of-last-year")}
     assert recover(data, tried).recovered == {("default", "2026"): 1, ("default", "2025"): 1}
     assert sorted(open_store(data).statuses().select("message_id, key").fetchall()) == [(1, "2025"), (2, "2026")]
     assert [(one.recovered, bool(one.callbacks)) for one in looked_at(data)] == [
@@ -213,12 +213,12 @@ def test_a_secret_that_is_tried_from_a_file_gives_its_label(tmp_path):
 )  # fmt: skip
 def test_what_is_no_secret_or_has_a_label_in_use_is_refused(label, secret, said):
     with pytest.raises(SettingsError, match=said):
-        RIGHT["default"].with_secret(label, secret)
+        with_secret(RIGHT["default"], label, secret)
 
 
 def test_nothing_is_recovered_of_an_account_that_is_gone_or_from_an_address_that_is_not_allowed(tmp_path):
     data = refused(tmp_path / "data", status_body(1))
-    elsewhere = Demands(RIGHT["default"].terms, [ipaddress.ip_network("192.0.2.0/24")])
+    elsewhere = account_of(RIGHT["default"].terms, ipaddress.ip_network("198.51.100.0/24"))
     for accounts, why in (
         ({}, "its account is not in the settings"),
         ({"default": elsewhere}, "it came from an address"),
@@ -226,8 +226,14 @@ def test_nothing_is_recovered_of_an_account_that_is_gone_or_from_an_address_that
         done = recover(data, accounts)
         assert not done.recovered
         assert [text.startswith(why) for text in done.refused] == [True]
-    assert Demands(Terms({}), [ipaddress.ip_network("127.0.0.0/8")]).allow("127.0.0.1")
-    assert not elsewhere.allow("not an address")
+    here = account_of(RIGHT["default"].terms, ipaddress.ip_network("192.0.2.0/24"))
+    assert recover(data, {"default": here}).events == 1
+
+
+def test_what_was_refused_for_its_address_is_recovered_when_that_is_allowed(tmp_path):
+    data = refused(tmp_path / "data", status_body(1), secrets={"2026": SECRET}, addresses=["198.51.100.0/24"])
+    assert [one.refused.reason for one in looked_at(data)] == ["address"]
+    assert recover(data).events == 1
 
 
 def test_a_line_of_the_journal_that_could_not_be_read_is_no_callback(tmp_path):

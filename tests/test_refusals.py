@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from refusing import NOON, RIGHT, WRONG, looked_at, recover, refused
+from refusing import NOON, RIGHT, WRONG, account_of, looked_at, recover, refused
 from signing import SECRET, confirmation_body, form, incoming_body, status_body
 
-from smsanalytics.recovery import Demands, Retried, judge
+from smsanalytics.recovery import Retried, judge
 from smsanalytics.refusals import OPEN, advice, grouped, outcome, overview, shown
 from smsanalytics.store.rejected import Refused
 from smsanalytics.wire.callback import Terms
@@ -20,7 +20,7 @@ UTC = ZoneInfo("UTC")
 MOSCOW = ZoneInfo("Europe/Moscow")
 
 
-def shown_of(body, demands=RIGHT["default"], *, unmasked=False, **how):
+def shown_of(body, account=RIGHT["default"], *, unmasked=False, **how):
     one = Refused(
         **{
             "account": "default",
@@ -31,7 +31,7 @@ def shown_of(body, demands=RIGHT["default"], *, unmasked=False, **how):
         }
         | how
     )
-    return shown(judge(one, demands, set()), demands, UTC, unmasked=unmasked)
+    return shown(judge(one, account, set()), account, UTC, unmasked=unmasked)
 
 
 def test_an_overview_says_how_many_of_what_and_what_to_do(tmp_path):
@@ -41,9 +41,9 @@ def test_an_overview_says_how_many_of_what_and_what_to_do(tmp_path):
         refused(data, body, at=NOON + 60 * number, status=400 if number in (3, 4) else 403)
     groups = grouped(looked_at(data))
     assert overview(groups, MOSCOW).to_dict("split", index=False)["data"] == [
-        ["default", "signature", 4, 0, 3, "2026-11-22T15:00:00+03:00", "2026-11-22T15:05:00+03:00", "127.0.0.1", 1],
-        ["default", "malformed", 1, 0, 0, "2026-11-22T15:04:00+03:00", "2026-11-22T15:04:00+03:00", "127.0.0.1", 1],
-        ["default", "structure", 1, 0, 0, "2026-11-22T15:03:00+03:00", "2026-11-22T15:03:00+03:00", "127.0.0.1", 1],
+        ["default", "signature", 4, 0, 3, "2026-11-22T15:00:00+03:00", "2026-11-22T15:05:00+03:00", "192.0.2.1", 1],
+        ["default", "malformed", 1, 0, 0, "2026-11-22T15:04:00+03:00", "2026-11-22T15:04:00+03:00", "192.0.2.1", 1],
+        ["default", "structure", 1, 0, 0, "2026-11-22T15:03:00+03:00", "2026-11-22T15:03:00+03:00", "192.0.2.1", 1],
     ]
     assert list(advice(groups, MOSCOW)) == [
         "3 callbacks of account default were refused as not authentic since 2026-11-22 15:00 Europe/Moscow and would be accepted now: run `smsanalytics rejected retry`",
@@ -102,8 +102,8 @@ HOSTILE = st.binary(max_size=80) | st.builds(
 
 @given(HOSTILE, st.booleans(), st.text(max_size=10))
 def test_whatever_a_body_holds_a_terminal_is_only_shown_text(body, unmasked, remote):
-    for demands in (RIGHT["default"], Demands(Terms({}, charset="utf-8")), None):
-        text = shown_of(body, demands, unmasked=unmasked, remote=remote, reason="structure")
+    for account in (RIGHT["default"], account_of(Terms({}, charset="utf-8")), None):
+        text = shown_of(body, account, unmasked=unmasked, remote=remote, reason="structure")
         assert all(sign == "\n" or sign.isprintable() for sign in text)
         assert all(line.startswith("    ") for line in text.split("\n")[1:])
         if not unmasked:

@@ -36,8 +36,16 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "answers": {"api", "formats", "metrics", "periods", "errors"},
     "report": {"report", "api", "charts", "formats", "metrics.intervals", "periods", "store.durable", "errors"},
     "provider": {"provider", "errors"},
-    "recovery": {"wire", "store.rejected", "store.journal", "store.layout", "settings", "errors"},
-    "refusals": {"recovery", "wire", "errors"},
+    "recovery": {
+        "collector.accounts",
+        "wire",
+        "store.rejected",
+        "store.journal",
+        "store.layout",
+        "settings",
+        "errors",
+    },
+    "refusals": {"recovery", "collector.accounts", "wire", "errors"},
     "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
