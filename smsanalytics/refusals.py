@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import pandas as pd
 
 from smsanalytics.collector.accounts import Account
 from smsanalytics.errors import CallbackRefused
@@ -22,6 +21,9 @@ from smsanalytics.wire.body import Fields, parse
 from smsanalytics.wire.callback import DEFAULT_CHARSET, Terms
 from smsanalytics.wire.kind import Kind, kind_of
 from smsanalytics.wire.signature import CHARSETS, CONTROL
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WORDS = {
     "signature": "as not authentic",
@@ -103,6 +105,8 @@ def overview(groups: Iterable[Group], zone: ZoneInfo) -> pd.DataFrame:
         ``first``, ``last`` : times of receipt.
         ``remote``, ``remotes`` : the address most of them came from, and how many there are.
     """
+    import pandas as pd
+
     rows = [
         {
             "account": _harmless(group.account),
