@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import itertools
 import logging
 import os
 import signal
@@ -12,19 +13,32 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smsanalytics import logs
 from smsanalytics.errors import SmsAnalyticsError, StoreBusy, StoreError, UnknownName
-from smsanalytics.settings import DEFAULT_ACCOUNT, load
+from smsanalytics.settings import DEFAULT_ACCOUNT, Settings, load
+
+if TYPE_CHECKING:
+    from smsanalytics.collector.accounts import Account
+    from smsanalytics.recovery import Span
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+rejected = typer.Typer(no_args_is_help=True, help="Find out why callbacks were refused, and recover what can be.")
+app.add_typer(rejected, name="rejected")
 
 Data = Annotated[Path | None, typer.Option(help="The store.  [default: data]", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="Settings file.  [default: smsanalytics.toml]", show_default=False)]
 Seed = Annotated[int, typer.Option(help="The same seed makes the same traffic, counted back from now.")]
+OfAccount = Annotated[str | None, typer.Option("--account", help="Of this account only.", show_default=False)]
+ForReason = Annotated[
+    str | None, typer.Option("--reason", help="signature, structure, malformed, address.", show_default=False)
+]
+From = Annotated[str | None, typer.Option("--from", help="First day or moment of receipt, ISO.")]
+To = Annotated[str | None, typer.Option("--to", help="The day or moment after the last.")]
+Zone = Annotated[str, typer.Option(help="Zone of days and times.")]
 
 
 class Told(StrEnum):
@@ -190,23 +204,16 @@ def import_(
     from smsanalytics.periods import zone_of
     from smsanalytics.store import records, sheet
     from smsanalytics.store.layout import Layout
-    from smsanalytics.store.maintenance import Maintenance
 
     rows = sheet.renamed(sheet.of_file(file), _pairs(column or []))
     if tz:
         rows = sheet.in_zone(rows, zone_of(tz))
-    layout = Layout(settings.data)
     events = records.encode(
         KINDS[what], rows, account=account, source="import", accounts=set(settings.accounts) or None
     )
-    records.append(layout, events, allow_network=settings.allow_network_journal)
+    records.append(Layout(settings.data), events, allow_network=settings.allow_network_journal)
     typer.echo(f"stored {len(events)} {what.value} in {settings.data}")
-    try:
-        with Maintenance(layout, settings.zones) as maintenance:
-            maintenance.run()
-        typer.echo("published")
-    except StoreBusy:
-        typer.echo("the maintenance that is running publishes them in a moment")
+    _publish(settings)
 
 
 @app.command()
@@ -337,6 +344,107 @@ def schedule(
             raise typer.Exit(1)
 
 
+@rejected.command("list")
+def list_rejected(
+    account: OfAccount = None,
+    reason: ForReason = None,
+    from_: From = None,
+    to: To = None,
+    tz: Zone = "UTC",
+    format_: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Say how many were refused, by account and reason, how many would be accepted now, and what to do about it."""
+    settings = load(config, data=data)
+    from smsanalytics import refusals
+    from smsanalytics.formats import FORMATS
+    from smsanalytics.periods import zone_of
+    from smsanalytics.recovery import judged
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.rejected import Rejected
+
+    if format_ not in FORMATS or format_ == "parquet":
+        raise UnknownName.of("format", format_, ["table", "csv", "json"])
+    zone, span = zone_of(tz), _span(account, reason, from_, to, tz)
+    with Rejected(Layout(settings.data)) as refused:
+        groups = refusals.grouped(judged(refused, _accounts(settings), span))
+    if format_ == "table":
+        said = [*refusals.advice(groups, zone)] or ["nothing was refused that is not recovered"]
+        typer.echo("\n".join([*said, ""] if groups else said))
+    if groups or format_ != "table":
+        typer.echo(FORMATS[format_](refusals.overview(groups, zone)))
+
+
+@rejected.command("show")
+def show_rejected(
+    account: OfAccount = None,
+    reason: ForReason = None,
+    from_: From = None,
+    to: To = None,
+    tz: Zone = "UTC",
+    limit: Annotated[int, typer.Option(min=1, help="So many, the newest first.")] = 10,
+    unmasked: Annotated[bool, typer.Option("--unmasked", help="Show phones and texts as they came.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Show single ones: what each is, what was wrong with it, and whether it would be accepted now."""
+    settings = load(config, data=data)
+    from smsanalytics.periods import zone_of
+    from smsanalytics.recovery import judged
+    from smsanalytics.refusals import shown
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.rejected import Rejected
+
+    zone, span, accounts = zone_of(tz), _span(account, reason, from_, to, tz), _accounts(settings)
+    with Rejected(Layout(settings.data)) as refused:
+        for one in itertools.islice(judged(refused, accounts, span, newest_first=True), limit):
+            typer.echo(shown(one, accounts.get(one.refused.account), zone, unmasked=unmasked))
+
+
+@rejected.command("retry")
+def retry_rejected(
+    account: OfAccount = None,
+    from_: From = None,
+    to: To = None,
+    tz: Zone = "UTC",
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(help="File that holds one more secret to try, such as an old one.", exists=True, dir_okay=False),
+    ] = None,
+    label: Annotated[str, typer.Option(help="Kept with the events that secret verifies, in the column key.")] = "retry",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be recovered, and leave it at that.")
+    ] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """
+    Judge them again by the present settings, and store those that are accepted now, with the time they were received.
+
+    What was received on one UTC date is stored together or not at all; what is recovered already is left alone. It may
+    run beside a collector, be interrupted, and be run again.
+    """
+    settings = load(config, data=data).for_serving()
+    from smsanalytics import recovery
+    from smsanalytics.refusals import outcome
+    from smsanalytics.store.layout import Layout
+
+    accounts, span, layout = _accounts(settings), _span(account, None, from_, to, tz), Layout(settings.data)
+    if secret_file is not None:
+        name = account or (next(iter(accounts)) if len(accounts) == 1 else "")
+        if name not in accounts:
+            raise UnknownName.of("--account, which --secret-file needs,", name, accounts)
+        accounts[name] = recovery.with_secret(accounts[name], label, secret_file.read_text("utf-8").strip())
+    if dry_run:
+        done = recovery.rehearse(layout, accounts, span)
+    else:
+        done = recovery.retry(layout, accounts, span, allow_network=settings.allow_network_journal)
+    typer.echo("\n".join(outcome(done, dry_run=dry_run)))
+    if done.recovered and not dry_run:
+        _publish(settings)
+
+
 @app.command()
 def simulate(
     url: Annotated[str, typer.Option(help="Handler address of the collector.")],
@@ -393,6 +501,35 @@ def main() -> None:
     except OSError as error:
         typer.echo(f"smsanalytics: {error.filename or 'the system'}: {error.strerror}", err=True)
         raise SystemExit(2) from None
+
+
+def _accounts(settings: Settings) -> dict[str, Account]:
+    """The accounts whose callbacks can be verified, or of which the settings say that they need not be."""
+    from smsanalytics.collector.accounts import routes_of
+
+    accounts = {account.name: account for account in routes_of(settings).values()}
+    return {name: one for name, one in accounts.items() if one.terms.secrets or not settings.verify_signatures}
+
+
+def _span(account: str | None, reason: str | None, start: str | None, end: str | None, tz: str) -> Span:
+    from smsanalytics.periods import moment_of, zone_of
+    from smsanalytics.recovery import Span
+
+    zone = zone_of(tz)
+    return Span(account, reason, moment_of(start, zone), moment_of(end, zone))
+
+
+def _publish(settings: Settings) -> None:
+    """Publish what was just written, unless somebody does so already."""
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.maintenance import Maintenance
+
+    try:
+        with Maintenance(Layout(settings.data), settings.zones) as maintenance:
+            maintenance.run()
+        typer.echo("published")
+    except StoreBusy:
+        typer.echo("the maintenance that is running publishes them in a moment")
 
 
 def _pairs(columns: list[str]) -> dict[str, str]:

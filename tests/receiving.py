@@ -93,6 +93,8 @@ class Receiver:
         lines, _, text = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
         await writer.wait_closed()
+        if keeping := self._collector._rejected._drain:  # a refusal is answered before it is kept, by this very clock
+            await keeping
         status, *headers = lines.decode().split("\r\n")
         return Answer(int(status.split()[1]), dict(line.split(": ", 1) for line in headers), text.decode())
 

@@ -47,6 +47,16 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "settings",
         "errors",
     },
+    "recovery": {
+        "collector.accounts",
+        "wire",
+        "store.rejected",
+        "store.journal",
+        "store.layout",
+        "settings",
+        "errors",
+    },
+    "refusals": {"recovery", "collector.accounts", "wire", "errors"},
     "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
@@ -54,7 +64,7 @@ HOME = {  # library: the rooms that may use it
     "duckdb": {"store", "api", "questions"},
     "pyarrow": {"store"},
     "narwhals": {"store", "metrics", "charts"},
-    "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "demo"},
+    "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "refusals", "demo"},
     "altair": {"charts"},
     "vl_convert": {"charts"},
     "jinja2": {"report"},
@@ -72,7 +82,7 @@ HOME = {  # library: the rooms that may use it
     "platformdirs": {"sample"},
     "rich": {"cli", "formats", "demo", "provider", "sample"},
     "orjson": {"store"},
-    "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "report", "store"},
+    "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "refusals", "report", "store"},
 }
 
 
