@@ -35,14 +35,13 @@ def main() -> int:
     """Do as the command line says."""
     given = _options().parse_args()
     folder = given.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     if in_memory(folder):
         print(f"{folder} lies in memory, where a sync means nothing; choose another --folder", file=sys.stderr)
         return 2
     cores = Cores.found()
     os.sched_setaffinity(0, {cores.generator})
     work = folder / f"work-{os.getpid()}"
-    work.mkdir()
+    work.mkdir(parents=True)
     try:
         result = _measured(given, Bench(work, Disk.of(work), cores))
     finally:
@@ -92,7 +91,7 @@ def _measured(given: argparse.Namespace, bench: Bench) -> dict[str, Any]:
     if given.memory:
         _say(f"memory after {given.memory:,} callbacks")
         result["memory"] = memory(bench, count=given.memory)
-    return judged(result, bench.disk)
+    return judged(result, syncs=bench.disk.syncs)
 
 
 def _say(text: str) -> None:

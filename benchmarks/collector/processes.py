@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -32,6 +33,17 @@ def words(pid: int) -> list[str]:
 def cpu_seconds(pid: int) -> float:
     """What a process has used of processors, with its children that are gone. [s]"""
     return sum(map(int, _stat(pid)[11:15])) / TICK
+
+
+def busy_seconds(cores: Collection[int]) -> float:
+    """What all processes, the system itself and other guests of the machine have used of some cores. [s]"""
+    used = 0
+    for line in (PROC / "stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name in {f"cpu{core}" for core in cores}:
+            user, nice, system, _, _, *others = map(int, ticks[:8])
+            used += user + nice + system + sum(others)
+    return used / TICK
 
 
 def resident_bytes(pid: int) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.collector.disk import Disk
 from benchmarks.collector.generator import CONNECTIONS
 from benchmarks.collector.rounds import Row
 from benchmarks.collector.tally import is_whole
@@ -24,13 +23,14 @@ AT_LEAST = {"durable_vs_raw_noop": 0.45, "durable_vs_starlette_noop": 0.85, "dur
 P99_MS, RATE, SECONDS, FLUSHES = 10.0, 2_500, 120.0, 3  #: of the open loop
 MEMORY_RATIO, CALLBACKS = 1.2, 1_000_000
 BUSY = 0.85  #: a generator that works more than this share of the time holds the server back
+OTHERS = 0.1  #: of the cores, that may go to other programs; the system's own work for the disk is in it
 FIGURES = ("rate", "cpu_us_per_request", "p50_ms", "p99_ms", "flushes_per_second", "events_per_flush",
            "events_per_sync", "syncs_per_second", "sync_us")  # fmt: skip
 
 
-def judged(result: dict[str, Any], disk: Disk) -> dict[str, Any]:
+def judged(result: dict[str, Any], *, syncs: bool) -> dict[str, Any]:
     """
-    Add to what was measured what it says.
+    Add to what was measured what it says; `syncs` tells whether syncs of the disk take the time they must.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def judged(result: dict[str, Any], disk: Disk) -> dict[str, Any]:
     stores += [result[name] for name in ("open_loop", "memory") if result[name]]
     counts = [store["stored"] for store in stores]
     result["stored"] = {name: sum(one[name] for one in counts) for name in counts[0]} if counts else {}
-    result["doubts"] = doubts(result, disk)
+    result["doubts"] = doubts(result, syncs=syncs)
     return result | {"valid": not result["doubts"]}
 
 
@@ -107,9 +107,9 @@ def targets(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return judged
 
 
-def doubts(result: Mapping[str, Any], disk: Disk) -> list[str]:
+def doubts(result: Mapping[str, Any], *, syncs: bool) -> list[str]:
     """Why the figures may not be believed; empty if they may."""
-    found = [] if disk.syncs else ["a sync took no time: it is switched off, or the disk is none"]
+    found = [] if syncs else ["a sync took no time: it is switched off, or the disk is none"]
     conditions = result["conditions"]
     if conditions["core_of_servers"] == conditions["core_of_generator_and_maintenance"]:
         found.append("servers and generator shared a core")
@@ -128,6 +128,8 @@ def _doubts(row: Row) -> list[str]:
         found.append(f"answers were {row['answers']}")
     if row["generator_busy"] > BUSY:
         found.append("the generator held it back")
+    if row["others_busy"] > OTHERS:
+        found.append(f"other programs took {row['others_busy']:.0%} of the cores")
     if row["stored"] and not is_whole(row["stored"]):
         found.append("what was acknowledged is not what is stored")
     if "flushes" in row and row["flushes"] * CONNECTIONS < row["events"]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.collector import generator
+from benchmarks.collector import generator, processes
 from benchmarks.collector.bench import Bench
 from benchmarks.collector.callbacks import Callbacks
 from benchmarks.collector.disk import Disk
@@ -40,7 +41,8 @@ def measured(kind: type[Server], bench: Bench, seconds: float) -> Row:
     dict
         ``rate`` : requests answered with 200 in a second, in a closed loop.
         ``cpu_us_per_request`` : of the server's processes.
-        ``generator_busy`` : share of the time in which the generator worked. [0..1]
+        ``generator_busy``, ``others_busy`` : share of the time in which the generator worked, and of both cores that
+        went to programs that have no part in it. [0..1]
         ``flushes_per_second``, ``events_per_flush`` : of the disk, where the system counts them.
         ``events_per_sync``, ``sync_us`` : what the server itself says, where it does.
         ``p50_ms``, ``p99_ms`` … : at `COMMON_RATE`, from when a request was due.
@@ -50,9 +52,13 @@ def measured(kind: type[Server], bench: Bench, seconds: float) -> Row:
     with kind(folder, bench.cores) as server:
         warm = _drive(server, callbacks, tally, WARM, 5.0)[0]
         counted = _Counted(server, bench.disk)
-        sent, cpu = _drive(server, callbacks, tally, int(warm.rate * seconds * ROOM) + CONNECTIONS, seconds)
-        row: Row = {"rate": round(sent.rate, 1), "cpu_us_per_request": round(1e6 * cpu / max(sent.count, 1), 1)}
-        row["generator_busy"] = round(sent.busy, 3)
+        sent, used = _drive(server, callbacks, tally, int(warm.rate * seconds * ROOM) + CONNECTIONS, seconds)
+        row: Row = {
+            "rate": round(sent.rate, 1),
+            "cpu_us_per_request": round(1e6 * used.server / max(sent.count, 1), 1),
+            "generator_busy": round(sent.busy, 3),
+            "others_busy": round(used.others / sent.seconds / len(bench.cores.all), 3),
+        }
         row |= counted.since(sum(sent.acknowledged), sent.seconds)
         posts = callbacks.take(int(COMMON_RATE * min(seconds, COMMON_SECONDS)))
         timed = generator.punctual(server.port, posts.requests, rate=COMMON_RATE)
@@ -63,12 +69,25 @@ def measured(kind: type[Server], bench: Bench, seconds: float) -> Row:
     return row
 
 
-def _drive(server: Server, callbacks: Callbacks, tally: Tally, count: int, seconds: float) -> tuple[Sent, float]:
+class _Used(NamedTuple):
+    """Time of processors: of the server, and of what has no part in it. [s]"""
+
+    server: float
+    others: float
+
+
+def _drive(server: Server, callbacks: Callbacks, tally: Tally, count: int, seconds: float) -> tuple[Sent, _Used]:
     """Send so many requests at most; returns what came of it, and what time of processors it took."""
+
+    def watch() -> _Used:
+        own = server.cpu_seconds()
+        ours = own + server.maintenance_seconds() + time.process_time()
+        return _Used(own, processes.busy_seconds(server.cores.all) - ours)
+
     posts = callbacks.take(count)
-    sent, before, after = generator.closed(server.port, posts.requests, seconds=seconds, watch=server.cpu_seconds)
+    sent, before, after = generator.closed(server.port, posts.requests, seconds=seconds, watch=watch)
     tally.add(posts, sent)
-    return sent, after - before
+    return sent, _Used(*(late - early for early, late in zip(before, after, strict=True)))
 
 
 class _Counted:

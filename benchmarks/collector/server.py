@@ -35,6 +35,11 @@ class Cores:
         usable = sorted(os.sched_getaffinity(0))
         return cls(usable[0], usable[-1])
 
+    @property
+    def all(self) -> set[int]:
+        """Both of them."""
+        return {self.server, self.generator}
+
 
 class Server:
     """
@@ -129,6 +134,10 @@ class Server:
     def cpu_seconds(self) -> float:
         """What they have used of processors. [s]"""
         return sum(map(processes.cpu_seconds, self.processes()))
+
+    def maintenance_seconds(self) -> float:
+        """What a process beside them has used of processors. [s]"""
+        return 0.0
 
     def stored(self) -> Iterable[int]:
         """The ids it stored; asked when it has ended."""

@@ -12,14 +12,13 @@ from fastapi.responses import PlainTextResponse
 
 from benchmarks.collector.served.form import COLUMNS, TABLE, is_signed, row_of
 
-CONNECTIONS = 16
 INSERT = f"INSERT INTO callbacks VALUES ({', '.join(f'${number}' for number in range(1, len(COLUMNS) + 1))})"
 
 
 @contextlib.asynccontextmanager
 async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-    """Keep a pool while the application runs."""
-    async with asyncpg.create_pool(os.environ["BENCH_DATABASE"], min_size=CONNECTIONS, max_size=CONNECTIONS) as pool:
+    """Keep a pool of ten while the application runs."""
+    async with asyncpg.create_pool(os.environ["BENCH_DATABASE"]) as pool:
         await pool.execute(TABLE)
         application.state.pool = pool
         yield
