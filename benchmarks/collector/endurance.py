@@ -60,7 +60,8 @@ def memory(bench: Bench, *, count: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``resident`` : for numbers of callbacks what it held after them. [MiB]
+        ``asked`` : how many.
+        ``resident_mib`` : for numbers of callbacks what it held after them. [MiB]
         ``ratio`` : the last of them over the first.
     """
     tally, callbacks, folder, resident = Tally(), bench.callbacks, bench.folder / "memory", {}
@@ -73,6 +74,7 @@ def memory(bench: Bench, *, count: int) -> dict[str, Any]:
                 break  # the tally will tell
             resident[tally.count] = round(server.resident_bytes() / 2**20, 1)
     held = list(resident.values())
-    row = {"resident_mib": resident, "ratio": round(held[-1] / held[0], 3), "stored": tally.judged(server.stored())}
+    ratio = round(held[-1] / held[0], 3) if held else None
+    row = {"asked": count, "resident_mib": resident, "ratio": ratio, "stored": tally.judged(server.stored())}
     shutil.rmtree(folder)
     return row

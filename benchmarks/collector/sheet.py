@@ -43,6 +43,11 @@ def _tell(console: Console, result: Mapping[str, Any]) -> None:
         f"generator alone: {own['ceiling']:,.0f} requests/s · {disk['file_system']} on {disk['device']}, "
         f"a sync takes {disk['raw_sync_us']} µs (p99 {disk['raw_sync_p99_us']} µs)"
     )
+    if "syncs_per_second" in (said := result["medians"].get("collector", {})):
+        console.print(
+            f"the collector itself: {_number(said['syncs_per_second'])} syncs a second, each of "
+            f"{_number(said['events_per_sync'])} events and {_number(said['sync_us'])} µs with its write"
+        )
     if loop := result["open_loop"]:
         console.print(
             f"at {loop['rate']}/s for {loop['seconds']} s, {loop['flushes']} flushes: p50 {loop['p50_ms']} ms, "
