@@ -1,0 +1,1 @@
+"""Measurements, each written to ``results/<name>.json`` with the conditions it was made under."""
