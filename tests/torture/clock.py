@@ -132,7 +132,9 @@ def run(folder: Path, rounds: int) -> Outcome:
             slowest = max(slowest, took)
             outcome.rounds += 1
             if took > PATIENCE:
-                outcome.wrong.append(f"seed {SEED}, step {number} to {moment}: nothing was published and folded any more")
+                outcome.wrong.append(
+                    f"seed {SEED}, step {number} to {moment}: nothing was published and folded any more"
+                )
                 break
         load.stop()
         if code := collector.stop():

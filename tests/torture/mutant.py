@@ -19,7 +19,19 @@ ACCOUNTS = (
     Account("calls", SECRETS, call={"keys": "dtmf", "phone": "phone", "message_id": "id"}),
     Account("abonents", SECRETS, charset="utf-8", call={"keys": "pressed", "phone": "abonent", "message_id": "call"}),
 )
-TEXTS = ("Привет, мир", "Да", "ok 👍", "time: 10:30", "", "a&b=c", "<b>&amp;</b>", "100% + 1", "Ёж №7", "'; --", "я" * 300)
+TEXTS = (
+    "Привет, мир",
+    "Да",
+    "ok 👍",
+    "time: 10:30",
+    "",
+    "a&b=c",
+    "<b>&amp;</b>",
+    "100% + 1",
+    "Ёж №7",
+    "'; --",
+    "я" * 300,
+)
 ODD = (
     *("", "0", "00", "-1", "-0", "+1", " 1", "1 ", "1.5", "1e3", "0x10", "1_000", "١٢", "NaN", "null", "true"),
     *("9" * 10, "9" * 20, "-" + "9" * 20, "2147483647", "2147483648", "65534", "65535", "32767", "32768", "127", "128"),
@@ -76,7 +88,15 @@ class Mutant:
         kind = chance.choices(("status", "incoming", "confirmation", "call"), (5, 3, 2, 2 if account.call else 0))[0]
         if kind == "status":
             event = [("id", number), ("phone", phone), ("status", chance.choice(("1", "0", "-1", "20", "2", "77")))]
-            more = [("ts", ts), ("err", "0"), ("type", "0"), ("cnt", "1"), ("cost", "3.10"), ("sender", "Дом"), ("mcc", "250")]
+            more = [
+                ("ts", ts),
+                ("err", "0"),
+                ("type", "0"),
+                ("cnt", "1"),
+                ("cost", "3.10"),
+                ("sender", "Дом"),
+                ("mcc", "250"),
+            ]
             event += chance.sample(more, chance.randrange(len(more)))
         elif kind == "incoming":
             event = [("phone", phone), ("mes", chance.choice(TEXTS)), ("to", "79001230000"), ("id", number), ("ts", ts)]
@@ -139,7 +159,9 @@ class Mutant:
             if bare and text.isascii() and text.isdigit() and (len(text) == 1 or text[0] != "0"):
                 return text
             if chance.random() < 0.02:
-                return chance.choice(("null", "true", "[]", "{}", '{"a": 1}', "[1]", "1e400", "-0.0", '"\\ud800"', "NaN"))
+                return chance.choice(
+                    ("null", "true", "[]", "{}", '{"a": 1}', "[1]", "1e400", "-0.0", '"\\ud800"', "NaN")
+                )
             return json.dumps(text, ensure_ascii=ascii_only)
 
         def name(text: str) -> str:
@@ -164,7 +186,9 @@ class Mutant:
             cdata = chance.random() < 0.2
             return (
                 "<sms>"
-                + "".join(f"<{name}>{f'<![CDATA[{text}]]>' if cdata else escape(text)}</{name}>" for name, text in named)
+                + "".join(
+                    f"<{name}>{f'<![CDATA[{text}]]>' if cdata else escape(text)}</{name}>" for name, text in named
+                )
                 + "</sms>"
             )
 
@@ -231,7 +255,10 @@ def settings(accounts: Iterable[Account]) -> str:
     lines: list[str] = []
     for account in accounts:
         lines += [f"[accounts.{account.name}]", f'zone = "{account.zone}"']
-        lines += [f"algorithms = {json.dumps(account.algorithms)}", f"inbound_numbers = {json.dumps(account.inbound_numbers)}"]
+        lines += [
+            f"algorithms = {json.dumps(account.algorithms)}",
+            f"inbound_numbers = {json.dumps(account.inbound_numbers)}",
+        ]
         lines += [f'charset = "{account.charset}"'] if account.charset else []
         lines += [f"[accounts.{account.name}.secrets]"]
         lines += [f'"{label}" = "{secret}"' for label, secret in account.secrets.items()]
