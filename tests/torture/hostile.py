@@ -65,7 +65,8 @@ class Healthy:
                 link.close()
             self.slowest = max(self.slowest, time.monotonic() - started)
             if stop.wait(0.01):
-                return link.close()
+                break
+        link.close()
 
     def _once(self, link: http.client.HTTPConnection) -> int:
         number, body = self._target.signed()

@@ -120,7 +120,7 @@ def answered(*intended: int) -> Callable[[Sender], Sender]:
 def drip(target: Target, head: bytes, drop: bytes, connections: int = 50) -> list[int]:
     """The head on many connections, and then the drop on each, again and again, until all have ended."""
     links = [target.connect() for _ in range(connections)]
-    heard = {link: b"" for link in links}
+    heard = dict.fromkeys(links, b"")
     for link in links:
         link.sendall(head)
         link.setblocking(False)

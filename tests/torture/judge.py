@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 BLANK = b" \t\n\r\x0b\x0c"
 SIGNED = {"status": ("id", "phone", "status"), "incoming": ("phone", "mes", "to"), "confirmation": ("phone", "ts")}
 CODECS = {"windows-1251": "cp1251", "utf-8": "utf-8", "koi8-r": "koi8-r"}
+SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}  #: after a backslash in JSON
+ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "apos": "'", "quot": '"'}
 EDGE = 600  #: seconds around the edge of a period within which the moment of receipt decides
 
 
@@ -146,7 +148,6 @@ class Json:
         r"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|-?Infinity|NaN)|(true|false)|(null)|($))"
     )
     ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
-    SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
     def __init__(self, body: bytes, codec: str) -> None:
         try:
@@ -178,7 +179,7 @@ class Json:
     def unescaped(self, text: str) -> str:
         if "\\" not in text:
             return text
-        halves = self.ESCAPE.sub(lambda one: chr(int(one[1], 16)) if one[1] else self.SHORT.get(one[2], one[2]), text)
+        halves = self.ESCAPE.sub(lambda one: chr(int(one[1], 16)) if one[1] else SHORT.get(one[2], one[2]), text)
         return halves.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
     def value(self, token: tuple[str, str], depth: int) -> object:
@@ -233,7 +234,6 @@ class Xml:
     )
     ATTRIBUTE = re.compile(rf"({NAME})[ \t\n]*=[ \t\n]*(?:'([^']*)'|\"([^\"]*)\")")
     FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-    ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "apos": "'", "quot": '"'}
 
     def __init__(self, body: bytes, codec: str) -> None:
         said = self.DECLARATION.match(body[:500].decode("latin-1"))
@@ -326,10 +326,10 @@ class Xml:
 
     def meant(self, reference: re.Match[str]) -> str:
         code = re.fullmatch("#(?:([0-9]+)|x([0-9a-fA-F]+))", reference[1])
-        if not reference[2] or not (code or reference[1] in self.ENTITIES):
+        if not reference[2] or not (code or reference[1] in ENTITIES):
             raise Refused("malformed")
         if not code:
-            return self.ENTITIES[reference[1]]
+            return ENTITIES[reference[1]]
         number = int(code[1]) if code[1] else int(code[2], 16)
         if number > 0x10FFFF or self.FORBIDDEN.match(chr(number)):
             raise Refused("malformed")

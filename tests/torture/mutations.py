@@ -44,17 +44,18 @@ def run(folder: Path, rounds: int) -> Outcome:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         coming = pool.submit(judged, *chunks[0])
         for following, (seed, _) in zip([*chunks[1:], None], chunks, strict=True):
-            mutants = coming.result()
+            now, mutants = coming.result()
             coming = pool.submit(judged, *following) if following else coming  # while these are sent
-            print(f"mutations: seed {seed}", flush=True)
-            _chunk(folder / str(seed), seed, mutants, outcome, statuses)
+            origin = f"seed {seed} at {now}"
+            print(f"mutations: {origin}", flush=True)
+            _chunk(folder / str(seed), origin, mutants, outcome, statuses)
     seconds = time.monotonic() - started
     answered = ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
     outcome.note = f"seeds from {SEED}; {answered}; {rounds / seconds:.0f} bodies a second, all in all"
     return outcome
 
 
-def _chunk(folder: Path, seed: int, mutants: list[Judged], outcome: Outcome, statuses: Counter[int]) -> None:
+def _chunk(folder: Path, origin: str, mutants: list[Judged], outcome: Outcome, statuses: Counter[int]) -> None:
     folder.mkdir()
     (folder / "smsanalytics.toml").write_text(settings(ACCOUNTS))
     collector = Collector(folder / "data", "--no-maintain", SMSANALYTICS_SECRET=SECRETS["2026"])
@@ -70,7 +71,7 @@ def _chunk(folder: Path, seed: int, mutants: list[Judged], outcome: Outcome, sta
         outcome.unintended += status >= 500
         outcome.acknowledged += status == 200
         if status != verdict.status:
-            _wrong(outcome, seed, f"answered {status}, not {verdict.status} {verdict.reason}", account, body)
+            _wrong(outcome, origin, f"answered {status}, not {verdict.status} {verdict.reason}", account, body)
         for table, row in verdict.rows if status == 200 else ():
             expected[table, _key(row)] += 1
         if verdict.reason and status in (400, 403):
@@ -80,25 +81,25 @@ def _chunk(folder: Path, seed: int, mutants: list[Judged], outcome: Outcome, sta
     outcome.missing += (expected - stored).total()
     outcome.forged += (stored - expected).total()
     for what, rows in (("missing", expected - stored), ("not expected", stored - expected)):
-        outcome.wrong += [f"seed {seed}: {what} in {table}: {row}" for table, row in list(rows)[:SHOWN]]
+        outcome.wrong += [f"{origin}: {what} in {table}: {row}" for table, row in list(rows)[:SHOWN]]
     if stopped:
-        outcome.wrong.append(f"seed {seed}: the collector ended with {stopped}")
+        outcome.wrong.append(f"{origin}: the collector ended with {stopped}")
 
 
-def _wrong(outcome: Outcome, seed: int, what: str, account: Account, body: bytes) -> None:
-    if sum(one.startswith(f"seed {seed}: answered") for one in outcome.wrong) < SHOWN:
-        outcome.wrong.append(f"seed {seed}: {what}: account {account.name}: {body[:2000]!r}")
+def _wrong(outcome: Outcome, origin: str, what: str, account: Account, body: bytes) -> None:
+    if sum(one.startswith(f"{origin}: answered") for one in outcome.wrong) < SHOWN:
+        outcome.wrong.append(f"{origin}: {what}: account {account.name}: {body[:2000]!r}")
 
 
-def judged(seed: int, bodies: int) -> list[Judged]:
-    """So many mutants that the judge is sure of, always the same for a seed but for their times."""
+def judged(seed: int, bodies: int) -> tuple[int, list[Judged]]:
+    """The time, and so many mutants that the judge is sure of: the same ones for the same seed at the same time."""
     now, found = int(time.time()), []
     mutant = Mutant(seed, now)
     while len(found) < bodies:
         account, body = mutant.body()
         with contextlib.suppress(Unsure):
             found.append((account, body, judge(body, account, now)))
-    return found
+    return now, found
 
 
 async def _send(url, mutants: Iterator[Judged]) -> list[tuple[Account, bytes, Verdict, int]]:
