@@ -24,8 +24,7 @@ from torture.inputs import CROWDED, INPUTS, SMUGGLED_ID, Target
 from torture.outcome import Outcome, Unable
 
 SHORT, FULL = 20, 200
-QUICK = {"SMSANALYTICS_HEADER_SECONDS": "1", "SMSANALYTICS_BODY_SECONDS": "1", "SMSANALYTICS_IDLE_SECONDS": "1.5"}
-LONGEST = {SHORT: 1.5, FULL: 75.0}  #: of the deadlines
+QUICK = {"SMSANALYTICS_HEADER_SECONDS": "0.7", "SMSANALYTICS_BODY_SECONDS": "0.7", "SMSANALYTICS_IDLE_SECONDS": "4"}
 MOST_MEMORY = 10 * 2**20
 IN_TIME = 2.0  #: [s]
 LEFT_OVER = 20  #: descriptors that may be more than before
@@ -86,7 +85,7 @@ def run(folder: Path, rounds: int) -> Outcome:
     collector = Collector(folder / "data", "--no-maintain", **({} if full else QUICK))
     url = urlsplit(collector.url)
     ids = itertools.count(1000)
-    target = Target(url.hostname, url.port, rounds, LONGEST.get(rounds, 1.5), 12_000 if full else 1200, ids)
+    target = Target(url.hostname, url.port, rounds, 75.0 if full else 4.0, 12_000 if full else 1200, ids)
     healthy, peaks, slow = Healthy(target), {}, {}
     try:
         with healthy.beside(fresh=True):  # what is loaded at the first request counts for none

@@ -439,20 +439,34 @@ def answers_that_nobody_reads(target: Target) -> list[int]:
 
 
 def crowd(target: Target, sources: Sequence[str]) -> list[int]:
-    """A connection from each address, all of them open and begun, and then the rest of a callback on each."""
-    links = [(target.connect(source), *target.signed()) for source in sources]
-    for start in (True, False):
-        for link, _, body in links:
-            with contextlib.suppress(OSError):
-                link.sendall(HEAD if start else CLOSE + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        time.sleep(0.3)
+    """A connection from each address, all of them open and in use, and then a callback on each."""
+    links = []
+    for source in sources:
+        link = target.connect(source)
+        links.append((link, *target.signed()))
+        with contextlib.suppress(OSError):
+            link.sendall(b"GET /healthz HTTP/1.1\r\nHost: torture\r\n\r\n")
+    heard_first = [_first(link) for link, _, _ in links]
+    for link, _, body in links:
+        with contextlib.suppress(OSError):
+            link.sendall(HEAD + CLOSE + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     found = []
-    for link, number, _ in links:
-        heard = hear(link, target.seconds + 5)
-        target.acknowledged += [number] * (heard == [200])
-        found += heard
+    for first, (link, number, _) in zip(heard_first, links, strict=True):
+        if first != [200]:
+            found += first
+        else:
+            found += hear(link, target.seconds + 5)
+            target.acknowledged += [number] * (found[-1] == 200)
         link.close()
     return found
+
+
+def _first(link: socket.socket) -> list[int]:
+    """The first answer on a connection."""
+    try:
+        return statuses(link.recv(MEGABYTE), True)
+    except OSError:
+        return [ENDED]
 
 
 @answered(200)

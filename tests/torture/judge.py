@@ -254,7 +254,7 @@ class Xml:
             codec = codecs.lookup(named).name
             if codec not in ("utf-8", "cp1251", "koi8-r", "ascii", "iso8859-1"):
                 raise Unsure("a charset of its own")
-            if codec == "utf-8" and named.lower() != codec:  # it has one name
+            if codec == "utf-8" and named.lower() != codec and not body.isascii():  # it has one name
                 raise Refused("malformed")
             text = body.decode(codec)
         except (LookupError, UnicodeDecodeError):
