@@ -85,7 +85,7 @@ def test_its_callback_is_in_no_figure_but_those_of_how_callbacks_come(tmp_path):
     data, now = tmp_path / "data", int(time.time())
     secret = {"SMSANALYTICS_SECRET": SECRET}
     with serving(data, **secret) as collector:
-        for status, at in ((0, now - 9), (1, now - 4)):
+        for status, at in ((0, now - 609), (1, now - 604)):  # old enough for every share that asks for an age
             body = status_body(
                 1042, status=status, secret=SECRET, err=0, ts=at, cost="3.10", type=0, cnt=1, sender="SHOP"
             )
