@@ -117,6 +117,7 @@ def maintain(
         # beside a collector, signals to the whole group are the collector's to act on: it seals first
         signal.signal(number, signal.SIG_IGN if until_eof else lambda *_: stop.set())
     if until_eof:
+        os.nice(10)  # beside a collector it gives way
         threading.Thread(target=_set_at_eof, args=[stop], daemon=True).start()
     with Maintenance(Layout(settings.data), settings.zones) as maintenance:
         done = maintenance.run()

@@ -30,6 +30,7 @@ from smsanalytics.errors import SettingsError
 DEFAULT_FILE = Path("smsanalytics.toml")
 DEFAULT_ACCOUNT = "default"
 LAST_PORT = 65535
+SECRET_LENGTH = 20  #: characters below which the hash of a captured callback gives a secret away
 ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 TOKEN = re.compile(r"[\x21-\x7e]{20,}")

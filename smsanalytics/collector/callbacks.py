@@ -54,6 +54,10 @@ class Callbacks:
             authentic = not isinstance(refusal, BadSignature)
             self._reject(account, body, client, refusal.reason, shaped=not authentic)
             return reply(UNREADABLE if authentic else NOT_AUTHENTIC)
+        except Exception as fault:  # of ours: what was sent must not be lost by it
+            self._reject(account, body, client, "fault", shaped=True)
+            self._complain(f"answered 503: {type(fault).__name__}")
+            return reply(NOT_STORED)
         events = [
             entry(
                 account=account.name,
@@ -84,7 +88,7 @@ class Callbacks:
     def _reject(
         self, account: Account, body: bytes, client: Callable[[], Address | None], reason: str, *, shaped: bool
     ) -> None:
-        self._monitor.rejected.labels(account.name, reason).inc()
+        self._monitor.reject(account.name, reason)
         if not self._quota.admits(account.name, len(body), shaped=shaped, now=time.monotonic()):
             return self._complain(f"refused callbacks of account {account.name} are beyond what is kept of them")
         body = account.terms.masked(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -14,9 +14,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.space import Space
+from smsanalytics.wire.kind import Kind
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  #: names the directory where several workers count together
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+STATUSES = (200, 400, 403, 404, 405, 408, 413, 429, 503)
+REASONS = ("address", "malformed", "structure", "signature", "fault")
 EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -32,17 +35,17 @@ class Monitor:
         Of the data directory.
     space : Space
         Room on its disk.
-    accounts : iterable of str
+    accounts : collection of str
         Those there are.
     """
 
-    def __init__(self, layout: Layout, space: Space, accounts: Iterable[str]) -> None:
+    def __init__(self, layout: Layout, space: Space, accounts: Collection[str]) -> None:
         self._layout, self._space = layout, space
         self._registry = own = CollectorRegistry()
         name = "smsanalytics_"
-        self.accepted = Counter(f"{name}accepted", "Events stored.", ["account", "kind"], registry=own)
-        self.rejected = Counter(f"{name}rejected", "Callbacks refused.", ["account", "reason"], registry=own)
-        self.answers = Counter(f"{name}answers", "Answers on the public listener.", ["status"], registry=own)
+        accepted = Counter(f"{name}accepted", "Events stored.", ["account", "kind"], registry=own)
+        rejected = Counter(f"{name}rejected", "Callbacks refused.", ["account", "reason"], registry=own)
+        answers = Counter(f"{name}answers", "Answers on the public listener.", ["status"], registry=own)
         self.request = Histogram(
             f"{name}request_seconds", "From the last byte of a callback to its answer.", buckets=SECONDS, registry=own
         )
@@ -51,26 +54,26 @@ class Monitor:
         self.connections = Gauge(
             f"{name}connections", "Open on the public listener.", multiprocess_mode="livesum", registry=own
         )
-        self._seen = Gauge(f"{name}seen", "When.", ["account"], multiprocess_mode="max", registry=own)
-        for account in accounts:
-            self._seen.labels(account).set_to_current_time()  # none came yet: since the collector started
-        self._answered: dict[int, Counter] = {}
-        self._accepted: dict[tuple[str, str], tuple[Counter, Gauge]] = {}
+        self._answers = {status: answers.labels(str(status)) for status in STATUSES}  # all begin at 0, not at 1
+        self._accepted = {(one, kind): accepted.labels(one, kind) for one in accounts for kind in Kind}
+        self._rejected = {(one, reason): rejected.labels(one, reason) for one in accounts for reason in REASONS}
+        seen = Gauge(f"{name}seen", "When.", ["account"], multiprocess_mode="max", registry=own)
+        self._seen = {account: seen.labels(account) for account in accounts}
+        for one in self._seen.values():
+            one.set_to_current_time()  # none came yet: since the collector started
 
-    def accept(self, account: str, kind: str) -> None:
+    def accept(self, account: str, kind: Kind) -> None:
         """One event is durable."""
-        found = self._accepted.get((account, kind))
-        if found is None:
-            found = self._accepted[account, kind] = self.accepted.labels(account, kind), self._seen.labels(account)
-        found[0].inc()
-        found[1].set(time.time())
+        self._accepted[account, kind].inc()
+        self._seen[account].set(time.time())
+
+    def reject(self, account: str, reason: str) -> None:
+        """One callback was refused."""
+        self._rejected[account, reason].inc()
 
     def answered(self, status: int) -> None:
         """A request on the public listener got this status."""
-        found = self._answered.get(status)
-        if found is None:
-            found = self._answered[status] = self.answers.labels(str(status))
-        found.inc()
+        self._answers[status].inc()
 
     def synced(self, events: int, seconds: float) -> None:
         """So many events became durable in one sync."""

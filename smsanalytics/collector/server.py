@@ -23,11 +23,10 @@ from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.door import DRAIN_SECONDS
 from smsanalytics.collector.monitor import SHARED
 from smsanalytics.errors import SettingsError
-from smsanalytics.settings import Settings
+from smsanalytics.settings import SECRET_LENGTH, Settings
 from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout
 
-SECRET_LENGTH = 20  #: characters below which the hash of a captured callback gives a secret away
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MEMORY = Path("/dev/shm")  # noqa: S108 - where workers count together: a full disk must not end them
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smsanalytics.doctor.finding import Finding, fail, ok, warn
-from smsanalytics.settings import DEFAULT_FILE, Settings
+from smsanalytics.settings import DEFAULT_FILE, SECRET_LENGTH, Settings
 
-SHORTEST = 20  #: characters below which the hash of a captured callback gives a secret away
 MAKE_ONE = "make one with `python3 -c 'import secrets; print(secrets.token_urlsafe(24))'` and rotate"
 
 
@@ -28,8 +27,8 @@ def _lengths(settings: Settings) -> Iterator[Finding]:
     for name, account in settings.accounts.items():
         for label, secret in account.secrets.items():
             check, length = f"secret {label} of account {name}", len(secret.get_secret_value())
-            if length < SHORTEST:
-                yield fail(check, f"{length} characters, of {SHORTEST} or more that it needs", MAKE_ONE)
+            if length < SECRET_LENGTH:
+                yield fail(check, f"{length} characters, of {SECRET_LENGTH} or more that it needs", MAKE_ONE)
             else:
                 yield ok(check, f"{length} characters")
         if not account.secrets:
