@@ -356,7 +356,7 @@ def list_rejected(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Say how many were refused, by account and reason, how many would be accepted now, and what to do about it."""
+    """Count them by account and reason; say how many would be accepted now, and what to do."""
     settings = load(config, data=data)
     from smsanalytics import refusals
     from smsanalytics.formats import FORMATS
@@ -389,7 +389,7 @@ def show_rejected(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Show single ones: what each is, what was wrong with it, and whether it would be accepted now."""
+    """Show single ones: what is wrong with each, or that it would be accepted now."""
     settings = load(config, data=data)
     from smsanalytics.periods import zone_of
     from smsanalytics.recovery import judged
@@ -413,7 +413,7 @@ def retry_rejected(
         Path | None,
         typer.Option(help="File that holds one more secret to try, such as an old one.", exists=True, dir_okay=False),
     ] = None,
-    label: Annotated[str, typer.Option(help="Kept with the events that secret verifies, in the column key.")] = "retry",
+    label: Annotated[str, typer.Option(help="Of that secret, for the column key.")] = "retry",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be recovered, and leave it at that.")
     ] = False,
@@ -421,7 +421,7 @@ def retry_rejected(
     config: Config = None,
 ) -> None:
     """
-    Judge them again by the present settings, and store those that are accepted now, with the time they were received.
+    Store those that the settings of now accept, with the time they were received.
 
     What was received on one UTC date is stored together or not at all; what is recovered already is left alone. It may
     run beside a collector, be interrupted, and be run again.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
-import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -17,7 +16,6 @@ from smsanalytics import open_store
 from smsanalytics.errors import SettingsError
 from smsanalytics.provider.simulator import World
 from smsanalytics.recovery import Span, rehearse, retry, with_secret
-from smsanalytics.store.journal import Journal, in_batch
 from smsanalytics.store.layout import Layout
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
@@ -271,24 +269,19 @@ def test_the_newest_come_first_where_that_is_asked_for(tmp_path):
 
 def test_what_was_torn_by_a_power_cut_counts_as_nothing_and_is_recovered_whole(tmp_path):
     data = refused(tmp_path / "data", *map(status_body, range(1, 6)))
-    one = looked_at(data)
-    journal = Journal(Layout(data), "c0")
-    journal.write(
-        in_batch([event for each in one for event in each.entries()]), [each.refused.received_at for each in one]
-    )
-    [segment] = Layout(data).slot("c0").glob("*.open")
-    whole = segment.read_bytes()
-    journal.close()
+    assert retry(Layout(data), RIGHT, EVERYTHING).events == 5
+    [sealed] = Layout(data).slot("c0").glob("*.sealed")
+    whole, torn = sealed.read_bytes(), sealed.with_suffix(".open")
+    sealed.unlink()
     ends = [place + 1 for place, byte in enumerate(whole) if byte == ord("\n")]
     for cut in (1, *(end + more for end in ends[:-1] for more in (-1, 0, 40)), len(whole) - 1):
-        torn = shutil.copytree(data, tmp_path / f"torn-{cut}")
-        [sealed] = Layout(torn).slot("c0").glob("*.sealed")
-        sealed.with_suffix(".open").write_bytes(whole[:cut])
-        sealed.unlink()
-        assert retry(Layout(torn), RIGHT, EVERYTHING).events == 5
-    assert retry(Layout(torn), RIGHT, EVERYTHING).before == 5
-    published(torn)
-    assert stored(torn)["statuses"] == 5
+        torn.write_bytes(whole[:cut])
+        assert [each.recovered for each in looked_at(data)] == [False] * 5
+    published(data)
+    assert stored(data)["statuses"] == 0
+    assert recover(data).events == 5
+    assert retry(Layout(data), RIGHT, EVERYTHING).before == 5
+    assert stored(data)["statuses"] == 5
 
 
 def test_dates_are_each_a_segment_of_their_own(tmp_path):
