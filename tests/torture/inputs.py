@@ -439,13 +439,15 @@ def pipelining_of_pages(target: Target) -> list[int]:
 def answers_that_nobody_reads(target: Target) -> list[int]:
     """There is little room for them; the requests go on, not too many at once, until the collector ends it."""
     links = [target.connect(little_room=True) for _ in range(2)]
+    for link in links:
+        link.setblocking(False)
     until = time.monotonic() + 60
     talking = list(links)
     while talking and time.monotonic() < until:
         for link in list(talking):
             with contextlib.suppress(BlockingIOError):
                 try:
-                    link.send(b"GET /healthz HTTP/1.1\r\nHost: torture\r\n\r\n" * 10, socket.MSG_DONTWAIT)
+                    link.send(b"GET /healthz HTTP/1.1\r\nHost: torture\r\n\r\n" * 10)
                 except ConnectionError:
                     talking.remove(link)
         time.sleep(0.005)
