@@ -27,9 +27,10 @@ from signing import status_body
 from torture.outcome import Outcome, Unable
 
 SHORT, FULL = 9, 120
+KINDS = 9  #: of steps, of which every third is waited for, in turns
 SEED = 20261124
 SOURCE = Path(__file__).with_name("clock.c")
-PATIENCE = 30.0  #: how long publishing and folding may take after a step [s]
+PATIENCE = 120.0  #: how long publishing and folding may take after a step [s]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -96,17 +97,17 @@ def moments(chance: random.Random, rounds: int) -> list[datetime]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     found: list[datetime] = []
     while len(found) < rounds:
-        distance = timedelta(seconds=chance.choice((0.5, 3, 1000, 5000, 40_000)))
+        distance = timedelta(seconds=chance.choice((60, 1000, 5000)))
         found += [
+            midnight - timedelta(seconds=0.3),  # and on over midnight by itself
             now + distance,
             now - distance,
-            midnight - timedelta(seconds=0.3),  # and on over midnight by itself
-            midnight - timedelta(hours=1),
             EPOCH + timedelta(seconds=chance.choice((0, 1, 86_399.7))),
             LATEST - timedelta(seconds=chance.choice((0, 0.3))),
+            midnight - timedelta(hours=1),
             midnight + timedelta(days=chance.randrange(1, 400)),
             midnight - timedelta(days=chance.randrange(1, 400)),
-            now,
+            now + timedelta(seconds=chance.choice((-3, -0.5, 0.5, 3))),
         ]
     return found[:rounds]
 
@@ -123,13 +124,13 @@ def run(folder: Path, rounds: int) -> Outcome:
         for number, moment in enumerate(moments(chance, rounds)):
             time.sleep(chance.uniform(0.1, 0.4))
             clock.set(moment)
-            if number % 4 == 0:
+            if number % 4 == 3:
                 collector.kill()
                 load.stop()
                 collector = Collector(data, *options, **clock.environment)
                 load.start(collector)
             outcome.rounds += 1
-            if number % 3 < 2:
+            if (number + number // KINDS) % 3 < 2:
                 time.sleep(chance.uniform(0.2, 0.6))
                 _watch(data, dates)
                 continue

@@ -85,7 +85,7 @@ def run(folder: Path, rounds: int) -> Outcome:
     collector = Collector(folder / "data", "--no-maintain", **({} if full else QUICK))
     url = urlsplit(collector.url)
     ids = itertools.count(1000)
-    target = Target(url.hostname, url.port, rounds, 75.0 if full else 4.0, 12_000 if full else 1200, ids)
+    target = Target(url.hostname, url.port, rounds, 75.0 if full else 4.0, 12_000 if full else 2500, ids)
     healthy, peaks, slow = Healthy(target), {}, {}
     try:
         with healthy.beside(fresh=True):  # what is loaded at the first request counts for none

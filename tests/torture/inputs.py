@@ -21,6 +21,7 @@ SOURCE = "127.0.0.9"  #: where hostile clients come from
 MEGABYTE = 2**20
 HEAD = b"POST /callback HTTP/1.1\r\nHost: torture\r\n"
 CLOSE = b"Connection: close\r\n"
+MOST = 2**18  #: bytes of a body
 
 
 @dataclass
@@ -47,10 +48,11 @@ class Target:
     sent: list[int] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
 
-    def connect(self, source: str = SOURCE, *, receives: int = 0) -> socket.socket:
+    def connect(self, source: str = SOURCE, *, little_room: bool = False) -> socket.socket:
         link = socket.socket()
-        if receives:
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        if little_room:  # for what was sent, on both sides
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         link.bind((source, 0))
         link.settimeout(10)
         link.connect((self.host, self.port))
@@ -184,7 +186,7 @@ def chunks_byte_by_byte(target: Target) -> list[int]:
 
 @answered(408, 503)
 def half_bodies_as_large_as_allowed(target: Target) -> list[int]:
-    return drip(target, HEAD + b"Content-Length: 262144\r\n\r\n" + b"x" * 250_000, b"", 90)
+    return drip(target, HEAD + b"Content-Length: %d\r\n\r\n" % MOST + b"x" * (MOST - 1), b"", 90)
 
 
 @answered(200)
@@ -208,6 +210,23 @@ def body_of_200_mb(target: Target) -> list[int]:
 @answered(413)
 def body_announced_and_awaited(target: Target) -> list[int]:
     return target.ask(HEAD + b"Content-Length: 209715200\r\nExpect: 100-continue\r\n\r\n")
+
+
+@answered(400)
+def body_as_large_as_allowed(target: Target) -> list[int]:
+    return target.post(bytes(MOST))
+
+
+@answered(413)
+def body_of_a_byte_too_many(target: Target) -> list[int]:
+    return target.post(bytes(MOST + 1))
+
+
+@answered(413)
+def chunks_of_a_byte_too_many(target: Target) -> list[int]:
+    return target.ask(
+        HEAD + CLOSE + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (MOST + 1), bytes(MOST + 1), b"\r\n0\r\n\r\n"
+    )
 
 
 @answered(413)
@@ -418,22 +437,23 @@ def pipelining_of_pages(target: Target) -> list[int]:
 
 @answered(ENDED, 200, 503)
 def answers_that_nobody_reads(target: Target) -> list[int]:
-    """On several connections, with little room; only requests go the other way, and the collector must end them."""
-    links = [target.connect(receives=4096) for _ in range(10)]
-    until = time.monotonic() + min(30.0, 2 * target.seconds)
+    """There is little room for them; the requests go on, not too many at once, until the collector ends it."""
+    links = [target.connect(little_room=True) for _ in range(2)]
     for link in links:
-        link.settimeout(0.2)
+        link.setblocking(False)
+    until = time.monotonic() + 60
     talking = list(links)
     while talking and time.monotonic() < until:
         for link in list(talking):
-            try:
-                link.sendall(b"GET /healthz HTTP/1.1\r\nHost: torture\r\n\r\n" * 30)
-            except OSError:
-                talking.remove(link)
-        time.sleep(0.002)
-    found = []
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    link.send(b"GET /healthz HTTP/1.1\r\nHost: torture\r\n\r\n" * 10)
+                except ConnectionError:
+                    talking.remove(link)
+        time.sleep(0.005)
+    found = [OPEN] * len(talking)
     for link in links:
-        found += hear(link, 3 * target.seconds + 5)
+        found += hear(link, target.seconds + 5)
         link.close()
     return found
 
