@@ -19,8 +19,10 @@ Node = str | Pairs | tuple["Node", ...]
 MAX_FIELDS = 200  #: of one event; a real callback has about twenty, and as many more may be echoed
 MAX_EVENTS = 1000  #: of one body
 MAX_OBJECTS = 3 * MAX_EVENTS  #: of JSON, for an event may hold others
-LONGEST_KEPT = 32  #: of the names that are decoded once for all, so that nobody can fill the memory with them
+LONGEST_KEPT = 64  #: of the names and values that are decoded once for many, so that nobody can fill the memory
 MAX_DEPTH = 5  #: of XML elements and JSON values within one another
+TOO_MANY = f"more than {MAX_FIELDS} fields came; a callback has about twenty"
+TWICE = "a field came twice; which of the two was meant cannot be told"
 OF_AN_EVENT = frozenset(
     {"id", "phone", "status", "mes", "waitcall"}
 )  #: any of these marks an object as an event itself
@@ -78,7 +80,7 @@ def parse(body: bytes, charset: str = "windows-1251") -> Body:
     """
     start = body.lstrip()[:1]
     if start not in (b"<", b"{", b"["):
-        return Body([_unique(_form(body))], None)
+        return Body([_form(body)], None)
     tree = _xml(body.lstrip(), charset) if start == b"<" else _json(body, charset)
     events = _events(tree)
     if not 0 < len(events) <= MAX_EVENTS:
@@ -91,10 +93,10 @@ def parse(body: bytes, charset: str = "windows-1251") -> Body:
 
 def _unique(pairs: Sequence[tuple[str, bytes]]) -> Fields:
     if len(pairs) > MAX_FIELDS:
-        raise MalformedCallback(f"more than {MAX_FIELDS} fields came; a callback has about twenty")
+        raise MalformedCallback(TOO_MANY)
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise MalformedCallback("a field came twice; which of the two was meant cannot be told")
+        raise MalformedCallback(TWICE)
     return fields
 
 
@@ -103,26 +105,29 @@ def _text(name: str) -> str:
     return name
 
 
-def _form(body: bytes) -> list[tuple[str, bytes]]:
+def _form(body: bytes) -> Fields:
     if body.count(b"&") >= MAX_FIELDS:
-        raise MalformedCallback(f"more than {MAX_FIELDS} fields came; a callback has about twenty")
-    pairs = [pair.partition(b"=") for pair in body.strip(b"\r\n").replace(b"+", b" ").split(b"&") if pair]
+        raise MalformedCallback(TOO_MANY)
+    pairs = [pair for pair in body.strip(b"\r\n").replace(b"+", b" ").split(b"&") if pair]
     if not pairs:
         raise MalformedCallback("the body is empty; a callback is a form of name=value pairs, XML or JSON")
-    return [
-        (
-            _kept(name) if len(name) <= LONGEST_KEPT else _name(name),
-            unquoted(value) if b"%" in value else value,
+    fields = {
+        (_kept_name(name) if len(name) <= LONGEST_KEPT else _name(name)): (
+            value if b"%" not in value else _kept_value(value) if len(value) <= LONGEST_KEPT else unquoted(value)
         )
-        for name, _, value in pairs
-    ]
+        for name, _, value in [pair.partition(b"=") for pair in pairs]
+    }
+    if len(fields) < len(pairs):
+        raise MalformedCallback(TWICE)
+    return fields
 
 
 def _name(encoded: bytes) -> str:
     return unquoted(encoded).decode("ascii", "backslashreplace")
 
 
-_kept = functools.lru_cache(1024)(_name)
+_kept_name = functools.lru_cache(1024)(_name)
+_kept_value = functools.lru_cache(1024)(unquoted)  # operators and countries come again and again
 
 
 def _json(body: bytes, charset: str) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 
 from smsanalytics.wire.kind import Kind
 from smsanalytics.wire.percent import unquoted
@@ -57,7 +57,7 @@ def rename(
     fields: Mapping[str, bytes],
     *,
     charset: str,
-    drop: Iterable[str] = (),
+    drop: Container[str] = (),
     names: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """
@@ -71,8 +71,8 @@ def rename(
         As received.
     charset : str
         Of the values. Bytes that are no text in it become U+FFFD; their hex goes to ``raw_<name>`` in `extra`.
-    drop : iterable of str
-        Names to leave out.
+    drop : container of str
+        Names to leave out, none of them one of ours.
     names : mapping of str to str, optional
         The provider's to ours, in place of that table.
 
@@ -89,22 +89,42 @@ def rename(
     ({'parts': '2', 'sender': 'Дом'}, {'imsi': '25001'})
     """
     ours_of = _OURS[kind] if names is None else names
-    unwanted = {*drop, *_CONTROL_OF_KIND}
+    if not HLR_NAMES.isdisjoint(fields):
+        fields = {name: _decoded_again(value) if name in HLR_NAMES else value for name, value in fields.items()}
     known: dict[str, str] = {}
     extra: dict[str, str] = {}
     raw: dict[str, str] = {}
-    for theirs, value in fields.items():
-        if theirs in unwanted:
-            continue
-        if theirs in HLR_NAMES and _ENCODED.search(value):
-            value = unquoted(value.replace(b"+", b" "))
+    for theirs, text in zip(fields, _texts(list(fields.values()), charset), strict=True):
         ours = ours_of.get(theirs)
-        home, name = (extra, theirs) if ours is None or ours in known else (known, ours)
-        if home is extra and theirs in NAMES[kind] and theirs not in ours_of:
-            name = f"{theirs}_"  # echoed under a name of ours: what `extra` holds under those is what did not convert
-        try:
-            home[name] = value.decode("ascii" if value.isascii() else charset)
-        except UnicodeDecodeError:
-            home[name] = value.decode(charset, "replace")
-            raw[f"raw_{name}"] = value.hex()
+        home, name = known, ours or theirs
+        if ours is None or ours in known:
+            if theirs in drop or theirs in _CONTROL_OF_KIND:
+                continue
+            # what is echoed under a name of ours: `extra` holds under those what did not convert
+            home, name = extra, f"{theirs}_" if ours is None and theirs in NAMES[kind] else theirs
+        if text is None:
+            text = fields[theirs].decode(charset, "replace")
+            raw[f"raw_{name}"] = fields[theirs].hex()
+        home[name] = text
     return known, extra | raw
+
+
+def _texts(values: list[bytes], charset: str) -> list[str | None]:
+    """Decode values, all at once if none has a line feed; None for bytes that are no text."""
+    joined = b"\n".join(values)
+    try:
+        texts: list[str | None] = [*joined.decode("ascii" if joined.isascii() else charset).split("\n")]
+    except UnicodeDecodeError:
+        texts = []
+    return texts if len(texts) == len(values) else [_text(value, charset) for value in values]
+
+
+def _text(value: bytes, charset: str) -> str | None:
+    try:
+        return value.decode("ascii" if value.isascii() else charset)
+    except UnicodeDecodeError:
+        return None
+
+
+def _decoded_again(value: bytes) -> bytes:
+    return unquoted(value.replace(b"+", b" ")) if _ENCODED.search(value) else value
