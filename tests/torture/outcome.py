@@ -55,6 +55,11 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
     note: str = ""
 
+    def add(self, other: Outcome) -> None:
+        """Count what another one counted."""
+        for name in ("acknowledged", "missing", "twice", "unintended", "forged", "wrong"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     @property
     def faults(self) -> dict[str, object]:
         """What must not be; empty if all is well."""
