@@ -20,10 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving import Collector, maintain
+from serving import Collector
 from signing import status_body
 from tracing import ON_THE_DISK, Call, calls_of
 
+from smsanalytics.store.journal import Journal, entry
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.maintenance import Maintenance
 from torture.load import compare
 from torture.outcome import Outcome, need
 
@@ -48,7 +51,7 @@ def run(folder: Path, rounds: int) -> Outcome:
         points += len(found)
         share = min(len(found), -(-rounds // 2))
         for number in range(share):
-            point = found[number * len(found) // share]
+            point = found[(2 * number + 1) * len(found) // (2 * share)]
             if what.dies_at(point, outcome):
                 outcome.rounds += 1
             if outcome.faults:
@@ -70,7 +73,7 @@ class Collecting:
     def points(self) -> list[Point]:
         """Every call there is to die at."""
         data, log = self._fresh()
-        self._attempt(data, log, "-y", "-e", f"trace={','.join(ON_THE_DISK)}")
+        self._attempt(data, log, "-y", "--seccomp-bpf", "-e", f"trace={','.join(ON_THE_DISK)}")
         found = points_of(calls_of(log), data)
         shutil.rmtree(data.parent)
         return found
@@ -122,23 +125,26 @@ class Maintaining(Collecting):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder / "maintaining"
-        self._left, self.before = folder / "left" / "data", list(range(1, 1 + 3 * CALLBACKS))
+        self._left, self.before = folder / "left", list(range(1, 1 + 3 * CALLBACKS))
+        layout = Layout(folder / "living")
+        events, refused = Journal(layout, "w0", seconds=0), Journal(layout, "r0", seconds=0, lazy=True)
         for first in self.before[::CALLBACKS]:
-            collector = Collector(self._left, "--no-maintain")
-            try:
-                assert {collector.post(status_body(n)) for n in range(first, first + CALLBACKS)} == {200}
-                assert collector.post(b"id=1") == 400
-                while not [*self._left.glob("journal/r0/*.open")]:  # it is kept without haste
-                    time.sleep(0.02)
-            finally:
-                collector.kill()
-            if first < self.before[-CALLBACKS]:
-                maintain(self._left)
+            for journal in (events, refused):
+                journal.seal_if_due()
+            with Maintenance(layout, {}) as maintenance:
+                maintenance.run()
+            for number in range(first, first + CALLBACKS):
+                fields = {"message_id": str(number), "phone": "79001230001", "status": "1"}
+                events.write([event("status", fields)])
+            refused.write([event("rejected", {"reason": "signature", "remote": "", "body": ""})])
+        shutil.copytree(layout.data, self._left)  # as if they had died now
         for superseded in self._left.glob("messages/date=*/0000000001.parquet"):
             os.utime(superseded, (0, 0))
         for segment in self._left.glob("journal/w0/*.open"):
             with segment.open("ab") as file:
                 file.write(b'a line that no crash explains\n{"v":1,"torn')
+        events.close()
+        refused.close()
 
     def _fresh(self) -> tuple[Path, Path]:
         shutil.copytree(self._left, self.folder / "data")
@@ -148,6 +154,10 @@ class Maintaining(Collecting):
         command = [*strace(log, *options), sys.executable, "-m", "smsanalytics", "maintain", "--data", str(data)]
         subprocess.run(command, capture_output=True, cwd=data.parent)
         return []
+
+
+def event(kind: str, fields: dict[str, str]) -> bytes:
+    return entry(account="default", kind=kind, signed_by="md5", key="2026", fields=fields, extra={})
 
 
 def died(log: Path) -> bool:
