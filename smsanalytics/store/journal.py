@@ -24,12 +24,13 @@ from smsanalytics.errors import JournalError, StoreError
 from smsanalytics.store.durable import locked, make_directory, replace, sync_directory, sync_file
 from smsanalytics.store.layout import Layout, SegmentFile
 
-VERSION = 1
+VERSION = 1  #: of the lines written; those of every version up to it are read, for ever
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "beegfs",
                         "sshfs", "s3fs", "rclone", "davfs2", "gcsfuse", "glusterfs"}  # fmt: skip
 DAY = 86_400_000_000  # microseconds
 _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_LENGTH = len(_CHECKSUM % 0)
+_VERSION = re.compile(rb'\{"v":([0-9]{1,9}),')
 _PLACE = re.compile(rb',"batch":\[([0-9]+),([0-9]+)\],"crc":"[0-9a-f]{8}"\}\n$')
 
 
@@ -68,6 +69,12 @@ def line(event: bytes, received_at: int) -> bytes:
     """Complete an encoded event with `received_at` (microseconds UTC), version and checksum."""
     content = b'{"v":%d,"received_at":%d,%s' % (VERSION, received_at, event)
     return content + _CHECKSUM % zlib.crc32(content)
+
+
+def version_of(text: bytes) -> int:
+    """Of which format a whole line is; all formats begin with it, and end with the checksum."""
+    match = _VERSION.match(text)
+    return int(match[1]) if match else 0
 
 
 def is_whole(text: bytes) -> bool:

@@ -110,4 +110,8 @@ def compare(data: Path, acknowledged: list[int], posted: int, outcome: Outcome, 
 
 
 def _ids(files: list[str]) -> Counter[int]:
-    return Counter(number for (number,) in duckdb.read_parquet(files).select("message_id").fetchall()) if files else Counter()
+    return (
+        Counter(number for (number,) in duckdb.read_parquet(files).select("message_id").fetchall())
+        if files
+        else Counter()
+    )

@@ -107,9 +107,8 @@ class Collecting:
         with contextlib.suppress(AssertionError):  # dead before it listened
             collector = Collector(data, "--flush-seconds", "0.3", prefix=strace(log, *options))
             with contextlib.suppress(OSError, http.client.HTTPException):
-                for number in range(101, 101 + CALLBACKS):
-                    if collector.post(status_body(number)) == 200:
-                        acknowledged.append(number)
+                numbers = range(101, 101 + CALLBACKS)
+                acknowledged.extend(number for number in numbers if collector.post(status_body(number)) == 200)
             deadline = time.monotonic() + PATIENCE
             while not (data / "messages" / "live.json").exists() and not died(log) and time.monotonic() < deadline:
                 time.sleep(0.02)
