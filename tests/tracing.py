@@ -11,7 +11,7 @@ DESCRIPTOR = re.compile(r"\d+<((?:[^<>\\]|\\.)*)>")
 TEXTS = re.compile(r'"((?:[^"\\]|\\.)*)"')
 NEVER = 10**9
 
-WRITES = ("write", "writev", "pwrite64", "ftruncate")
+WRITES = ("write", "writev", "pwrite64", "ftruncate", "truncate")
 SYNCS = ("fsync", "fdatasync")
 RENAMES = ("rename", "renameat", "renameat2")
 REMOVALS = ("unlink", "unlinkat")
@@ -50,7 +50,7 @@ def calls_of(log: Path) -> list[Call]:
     """The calls of an strace log, in the order in which they began."""
     calls: list[Call] = []
     pending: dict[str, Call] = {}
-    failed: list[Call] = []
+    failed: set[int] = set()
     for number, text in enumerate(log.read_text(errors="replace").splitlines()):
         match = LINE.match(text)
         if not match:
@@ -67,5 +67,5 @@ def calls_of(log: Path) -> list[Call]:
                 call.end = NEVER
                 pending[match["pid"]] = call
         if call and re.search(r"\) += -1 ", text):
-            failed.append(call)
-    return [call for call in calls if call not in failed]
+            failed.add(id(call))
+    return [call for call in calls if id(call) not in failed]

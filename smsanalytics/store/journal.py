@@ -120,7 +120,7 @@ class Journal:
     StoreBusy
         If another process writes this slot.
     StoreError
-        On a network file system.
+        On a network file system, or where the disk does not let it seal what was left over.
     """
 
     def __init__(
@@ -147,7 +147,12 @@ class Journal:
         self._closing = contextlib.ExitStack()
         lock = locked(self.directory, f"journal slot {writer}", patience=patience)
         self._lock = self._closing.enter_context(lock)
-        recover(self.directory)
+        try:
+            recover(self.directory)
+        except OSError as error:
+            self._closing.close()
+            why = os.strerror(error.errno or errno.EIO)
+            raise StoreError(f"what was left over in {self.directory} could not be sealed: {why}") from None
         self._last_number = layout.last_number(writer)
 
     def write(self, events: Sequence[bytes], received_at: Sequence[int] | None = None) -> None:
@@ -306,8 +311,11 @@ def recover(directory: Path) -> None:
         if not whole:
             path.unlink()
         else:
-            if len(content) != sum(map(len, whole)):
-                replace(path, b"".join(whole))
+            kept = b"".join(whole)
+            if content.startswith(kept):
+                os.truncate(path, len(kept))  # which needs no room on a full disk
+            else:
+                replace(path, kept)
             sync_file(path)
             path.rename(directory / SegmentFile(segment.seq, segment.date, "sealed").name)
         sync_directory(directory)

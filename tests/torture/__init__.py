@@ -6,6 +6,13 @@ A scenario is a module with ``run(folder, rounds) -> Outcome`` and the numbers o
 """
 
 SCENARIOS = (
-    "power", "kills", "points", "errors", "full",
-    "hostile", "mutations", "clock", "overload",
-)  # in the order they are run
+    "power",
+    "kills",
+    "points",
+    "errors",
+    "full",
+    "hostile",
+    "mutations",
+    "clock",
+    "overload",
+)  # fmt: skip - in the order they are run

@@ -24,7 +24,7 @@ from serving import Collector
 from signing import status_body
 from tracing import ON_THE_DISK, Call, calls_of
 
-from smsanalytics.store.journal import Journal, entry
+from smsanalytics.store.journal import Journal, entry, line
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 from torture.load import compare
@@ -124,26 +124,7 @@ class Maintaining(Collecting):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder / "maintaining"
-        self._left, self.before = folder / "left", list(range(1, 1 + 3 * CALLBACKS))
-        layout = Layout(folder / "living")
-        events, refused = Journal(layout, "w0", seconds=0), Journal(layout, "r0", seconds=0, lazy=True)
-        for first in self.before[::CALLBACKS]:
-            for journal in (events, refused):
-                journal.seal_if_due()
-            with Maintenance(layout, {}) as maintenance:
-                maintenance.run()
-            for number in range(first, first + CALLBACKS):
-                fields = {"message_id": str(number), "phone": "79001230001", "status": "1"}
-                events.write([event("status", fields)])
-            refused.write([event("rejected", {"reason": "signature", "remote": "", "body": ""})])
-        shutil.copytree(layout.data, self._left)  # as if they had died now
-        for superseded in self._left.glob("messages/date=*/0000000001.parquet"):
-            os.utime(superseded, (0, 0))
-        for segment in self._left.glob("journal/w0/*.open"):
-            with segment.open("ab") as file:
-                file.write(b'a line that no crash explains\n{"v":1,"torn')
-        events.close()
-        refused.close()
+        self._left, self.before = left_over(folder / "left")
 
     def _fresh(self) -> tuple[Path, Path]:
         shutil.copytree(self._left, self.folder / "data")
@@ -153,6 +134,34 @@ class Maintaining(Collecting):
         command = [*strace(log, *options), sys.executable, "-m", "smsanalytics", "maintain", "--data", str(data)]
         subprocess.run(command, capture_output=True, cwd=data.parent)
         return []
+
+
+def left_over(folder: Path) -> tuple[Path, list[int]]:
+    """A store that a collector and a maintenance died in, and the ids in it: some folded twice, some in the journal."""
+    layout, data, ids = Layout(folder / "living"), folder / "data", list(range(1, 2 + 3 * CALLBACKS))
+    events, refused = Journal(layout, "w0", seconds=0), Journal(layout, "r0", seconds=0, lazy=True)
+    for first in ids[:-1:CALLBACKS]:
+        for journal in (events, refused):
+            journal.seal_if_due()
+        with Maintenance(layout, {}) as maintenance:
+            maintenance.run()
+        for number in range(first, first + CALLBACKS):
+            events.write([status(number)])
+        refused.write([event("rejected", {"reason": "signature", "remote": "", "body": ""})])
+    shutil.copytree(layout.data, data)  # as if they died now
+    for superseded in data.glob("messages/date=*/0000000001.parquet"):
+        os.utime(superseded, (0, 0))
+    torn, hole = b'{"v":1,"torn', b"a line that no crash explains\n" + line(status(ids[-1]), time.time_ns() // 1000)
+    for segment in data.glob("journal/*/*.open"):
+        with segment.open("ab") as file:
+            file.write((hole if segment.parent.name == "w0" else b"") + torn)
+    events.close()
+    refused.close()
+    return data, ids
+
+
+def status(number: int) -> bytes:
+    return event("status", {"message_id": str(number), "phone": "79001230001", "status": "1"})
 
 
 def event(kind: str, fields: dict[str, str]) -> bytes:
