@@ -7,7 +7,6 @@ A tracer is attached to the running processes, lets one kind of call fail for a 
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
 import time
@@ -20,6 +19,7 @@ from serving import Collector
 from smsanalytics.store.layout import Layout
 from torture.load import Load, compare
 from torture.outcome import Outcome, need
+from torture.processes import members
 
 SEGMENTS = 400  #: which one fault may meet; their names are known beforehand
 
@@ -144,16 +144,3 @@ def paths_of(fault: Fault, data: Path) -> list[str]:
         for path in fault.where
         for name in (names if "{segment}" in path else names[:1])
     ]
-
-
-def members(group: int) -> list[int]:
-    """The processes of a group."""
-    every = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-    return [pid for pid in every if _group(pid) == group]
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0

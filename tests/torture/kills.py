@@ -1,9 +1,15 @@
-"""Every process is killed at once, at any moment of load, publishing and folding, also with several workers."""
+"""
+Processes are killed at any moment of load, publishing and folding, also of several workers.
+
+In two rounds of three all of them at once; in the third one of them first, and the others try to go on without it.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import signal
 import time
 from pathlib import Path
 
@@ -11,10 +17,11 @@ from serving import Collector
 
 from torture.load import Load, compare
 from torture.outcome import Outcome
+from torture.processes import members
 
-SHORT, FULL = 8, 240
+SHORT, FULL = 6, 240
 COMPARED = 20  # kills between two comparisons: most must be survived by the collector's own start
-WORKERS = (1, 1, 2)
+WORKERS = (2, 1)
 
 
 def run(folder: Path, rounds: int) -> Outcome:
@@ -26,6 +33,9 @@ def run(folder: Path, rounds: int) -> Outcome:
         try:
             with Load(collector.url, numbers) as load:
                 time.sleep(chance.uniform(0.2, 1.5))
+                if number % 3 == 0:
+                    os.kill(chance.choice(members(collector.process.pid)), signal.SIGKILL)
+                    time.sleep(chance.uniform(0.2, 1.5))
                 collector.kill()
         finally:
             collector.kill()

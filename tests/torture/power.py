@@ -7,13 +7,9 @@ shut down may return without an error, which is no matter where nobody is left t
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
 import random
-import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from serving import Collector
@@ -21,6 +17,7 @@ from serving import Collector
 from torture.disk import disk
 from torture.load import Load, compare
 from torture.outcome import Outcome
+from torture.processes import halt
 
 SHORT, FULL = 3, 60
 FLUSH_SECONDS = (0.2, 0.3, 5.0)  # at the first two a flush or a fold is nearly always under way, at the last none is
@@ -49,19 +46,3 @@ def run(folder: Path, rounds: int) -> Outcome:
             if outcome.faults:
                 break
     return outcome
-
-
-def halt(group: int) -> None:
-    """Stop all processes of a group where they stand; what the kernel is doing for one of them it still does."""
-    os.killpg(group, signal.SIGSTOP)
-    while set(states(group)) - set("TDZ"):
-        time.sleep(0.001)
-
-
-def states(group: int) -> Iterator[str]:
-    """Of each thread of a group: R runs, T is stopped, D is within the kernel."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if os.getpgid(int(process.name)) == group:
-                for thread in process.glob("task/*/stat"):
-                    yield thread.read_text().rpartition(")")[2].split()[0]
