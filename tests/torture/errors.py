@@ -18,7 +18,7 @@ from serving import Collector
 
 from smsanalytics.store.layout import Layout
 from torture.load import Load, compare
-from torture.outcome import Outcome, need
+from torture.outcome import Outcome, Unable, need
 from torture.processes import members
 
 SEGMENTS = 400  #: which one fault may meet; their names are known beforehand
@@ -65,7 +65,7 @@ FAULTS = (
     Fault(RENAME, "error=EIO", LIVE),
     Fault("openat", "error=EIO", SEALED),
 )
-SHORT, FULL = 4, 2 * len(FAULTS)
+SHORT, FULL = 3, 2 * len(FAULTS)
 WITHIN = 15.0  #: after an error, callbacks must be acknowledged again, and published [s]
 FIRST, THEN = 10.0, 0.7  #: how long to wait for the first call that fails, and how long others fail then [s]
 
@@ -126,6 +126,8 @@ def fail(collector: Collector, fault: Fault, log: Path) -> int:
     try:
         deadline = time.monotonic() + FIRST
         while time.monotonic() < deadline and not (log.exists() and "(INJECTED)" in log.read_text()):
+            if tracer.poll() is not None:
+                raise Unable("strace cannot be attached to running processes")
             time.sleep(0.05)
         time.sleep(THEN)
     finally:

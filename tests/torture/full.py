@@ -46,6 +46,7 @@ class Reserve:
     """Less is free than the reserve: nothing new is taken, and what was taken is published."""
 
     reserve = RESERVE
+    seconds = 0.3  #: until a segment is sealed
 
     def __init__(self, store: Disk, numbers: itertools.count[int], outcome: Outcome) -> None:
         self.store, self.numbers, self.outcome = store, numbers, outcome
@@ -66,7 +67,7 @@ class Reserve:
 
     def start(self) -> None:
         reserve = {"SMSANALYTICS_DISK_RESERVE_BYTES": str(self.reserve)}
-        self.collector = Collector(self.store.path, "--flush-seconds", "0.3", **reserve)
+        self.collector = Collector(self.store.path, "--flush-seconds", str(self.seconds), **reserve)
 
     def load(self) -> Load:
         self.loads.append(Load(self.collector.url, self.numbers, connections=4, pause=0.002))
@@ -94,6 +95,7 @@ class Full(Reserve):
     """There is no reserve: writes fail in the middle; a collector that dies then starts on the full disk."""
 
     reserve = 0
+    seconds = 60.0  # so that the segment in which a write failed is the one that is written on
 
     def happen(self) -> None:
         with self.load() as load:
@@ -106,6 +108,7 @@ class Full(Reserve):
             self.collector.kill()
         self.leave_torn()
         self.store.fill()
+        self.seconds = Reserve.seconds
         self.start()
         with self.load() as load:
             self.fill_up()
