@@ -42,9 +42,9 @@ LIVE = ("messages/live.json.new",)
 RENAME = "rename,renameat,renameat2"
 FAULTS = (
     Fault("fdatasync", "error=EIO", OPEN, refuses=True),
+    Fault("pwrite64", "error=ENOSPC", UNFINISHED),
     Fault("write", "error=ENOSPC", OPEN, refuses=True),
     Fault("write", "retval=20", OPEN, refuses=True),  # it says so, and nothing of it was written
-    Fault("pwrite64", "error=ENOSPC", UNFINISHED),
     Fault("write,ftruncate", "error=EIO", OPEN, refuses=True),
     Fault("fdatasync,ftruncate", "error=EIO", OPEN, refuses=True),
     Fault("openat", "error=ENOSPC", OPEN, refuses=True),
