@@ -165,7 +165,7 @@ def _collect(data: Path, part: int) -> None:
     journal.close()
     make_directory(layout.tmp)
     with connect(layout, threads=1) as connection:
-        flush(connection, layout, writer, ZONES)
+        list(flush(connection, layout, writer, ZONES))
 
 
 def _is_in(part: int, received_at: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,7 @@ import duckdb
 
 from smsanalytics.errors import StoreError
 from smsanalytics.store import durable
-from smsanalytics.store.journal import DAY, entry, is_whole, line
+from smsanalytics.store.journal import DAY, entry, is_whole, line, version_of
 from smsanalytics.store.journal import VERSION as FORMAT
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
 from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, KIND_OF_TABLE, SORTED_BY, TABLE_OF_KIND, VERSION, typed
@@ -35,9 +35,9 @@ class Flushed:
 
 def flush(
     connection: duckdb.DuckDBPyConnection, layout: Layout, writer: str, zones: Mapping[str, str]
-) -> list[Flushed]:
+) -> Iterator[Flushed]:
     """
-    Publish every sealed segment of a writer, up to the first that is still open.
+    Publish every sealed segment of a writer, up to the first that is still open, one with each step of the iterator.
 
     A crash anywhere in it repeats the same names with the same content. A segment leaves the journal only after the
     file ``published`` says, durably, that all its tables are there.
@@ -52,16 +52,20 @@ def flush(
         The slot.
     zones : mapping of str to str
         Account to the zone of its text times.
+
+    Raises
+    ------
+    StoreError
+        If a segment cannot be read by this version of the program; it and those after it stay where they are.
     """
-    done = []
     for segment in layout.segments(writer):
         if segment.state == "open":
             break
         if segment.seq > layout.published(writer):
-            done.append(_publish(connection, layout, writer, segment, zones))
+            done = _publish(connection, layout, writer, segment, zones)
             durable.replace(layout.slot(writer) / "published", b"%d\n" % segment.seq)
+            yield done
         (layout.slot(writer) / segment.name).unlink()
-    return done
 
 
 def _publish(
@@ -114,9 +118,21 @@ class _Stage:
         self.unreadable: list[bytes] = []
 
     def fill(self, source: Path) -> None:
-        """Stage the lines of a segment, the unreadable ones as rejected."""
+        """
+        Stage the lines of a segment, the unreadable ones as rejected.
+
+        Raises
+        ------
+        StoreError
+            If this version of the program cannot read it, or DuckDB cannot.
+        """
         lines = [text + b"\n" for text in source.read_bytes().split(b"\n") if text]
         whole = [text for text in lines if is_whole(text)]
+        if (newest := max(map(version_of, whole), default=0)) > FORMAT:
+            raise StoreError(
+                f"journal/{source.parent.name}/{source.name} was written by a newer smsanalytics, in format {newest} "
+                f"where this one reads up to {FORMAT}; nothing is lost: the newer one will publish it"
+            )
         self.unreadable = [text for text in lines if not is_whole(text)]
         if not self.unreadable and self._readable(source, len(lines)):
             return
@@ -169,7 +185,8 @@ class _Stage:
             kinds = self._connection.execute("SELECT DISTINCT kind FROM lines").fetchall()
             self.tables = [TABLE_OF_KIND[kind] for (kind,) in kinds if kind in TABLE_OF_KIND]
             for table in self.tables:
-                of_kind = f"(FROM lines WHERE v = {FORMAT} AND kind = '{KIND_OF_TABLE[table]}' AND fields IS NOT NULL)"
+                known = f"v BETWEEN 1 AND {FORMAT} AND fields IS NOT NULL"
+                of_kind = f"(FROM lines WHERE {known} AND kind = '{KIND_OF_TABLE[table]}')"
                 query = typed(table, of_kind, self._zones)
                 self._connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table} AS {query}")
                 rows += count(self._connection, f"staged_{table} WHERE {on_date}")

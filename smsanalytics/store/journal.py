@@ -24,12 +24,13 @@ from smsanalytics.errors import JournalError, StoreError
 from smsanalytics.store.durable import locked, make_directory, replace, sync_directory, sync_file
 from smsanalytics.store.layout import Layout, SegmentFile
 
-VERSION = 1
+VERSION = 1  #: of the lines written; those of every version up to it are read, for ever
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "beegfs",
                         "sshfs", "s3fs", "rclone", "davfs2", "gcsfuse", "glusterfs"}  # fmt: skip
 DAY = 86_400_000_000  # microseconds
 _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_LENGTH = len(_CHECKSUM % 0)
+_VERSION = re.compile(rb'\{"v":([0-9]{1,9}),')
 _PLACE = re.compile(rb',"batch":\[([0-9]+),([0-9]+)\],"crc":"[0-9a-f]{8}"\}\n$')
 
 
@@ -68,6 +69,12 @@ def line(event: bytes, received_at: int) -> bytes:
     """Complete an encoded event with `received_at` (microseconds UTC), version and checksum."""
     content = b'{"v":%d,"received_at":%d,%s' % (VERSION, received_at, event)
     return content + _CHECKSUM % zlib.crc32(content)
+
+
+def version_of(text: bytes) -> int:
+    """Of which format a whole line is; all formats begin with it, and end with the checksum."""
+    match = _VERSION.match(text)
+    return int(match[1]) if match else 0
 
 
 def is_whole(text: bytes) -> bool:
@@ -113,7 +120,7 @@ class Journal:
     StoreBusy
         If another process writes this slot.
     StoreError
-        On a network file system.
+        On a network file system, or where the disk does not let it seal what was left over.
     """
 
     def __init__(
@@ -140,7 +147,12 @@ class Journal:
         self._closing = contextlib.ExitStack()
         lock = locked(self.directory, f"journal slot {writer}", patience=patience)
         self._lock = self._closing.enter_context(lock)
-        recover(self.directory)
+        try:
+            recover(self.directory)
+        except OSError as error:
+            self._closing.close()
+            why = os.strerror(error.errno or errno.EIO)
+            raise StoreError(f"what was left over in {self.directory} could not be sealed: {why}") from None
         self._last_number = layout.last_number(writer)
 
     def write(self, events: Sequence[bytes], received_at: Sequence[int] | None = None) -> None:
@@ -299,8 +311,11 @@ def recover(directory: Path) -> None:
         if not whole:
             path.unlink()
         else:
-            if len(content) != sum(map(len, whole)):
-                replace(path, b"".join(whole))
+            kept = b"".join(whole)
+            if content.startswith(kept):
+                os.truncate(path, len(kept))  # which needs no room on a full disk
+            else:
+                replace(path, kept)
             sync_file(path)
             path.rename(directory / SegmentFile(segment.seq, segment.date, "sealed").name)
         sync_directory(directory)

@@ -94,7 +94,8 @@ class Maintenance:
         Raises
         ------
         StoreError
-            If the disk, or DuckDB, does not let it. What was not done is done by the next pass.
+            If the disk, or DuckDB, does not let it, or a newer version wrote a segment. What can be done without it is
+            done, the rest by the next pass.
         """
         try:
             return self._run()
@@ -105,20 +106,26 @@ class Maintenance:
 
     def _run(self) -> Pass:
         flushed: list[Flushed] = []
+        stuck: list[StoreError] = []
         started = time.monotonic()
         for writer in self._layout.slots():
             self._adopt(writer)
-            for one in flush(self._connection, self._layout, writer, self._zones):
-                rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
-                log.info("published segment %s-%d: %s", one.writer, one.seq, rows or "nothing")
-                if one.unreadable:
-                    log.error("%d lines of it could not be read; they are in the table rejected", one.unreadable)
-                flushed.append(one)
+            try:
+                for one in flush(self._connection, self._layout, writer, self._zones):
+                    rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
+                    log.info("published segment %s-%d: %s", one.writer, one.seq, rows or "nothing")
+                    if one.unreadable:
+                        log.error("%d lines of it could not be read; they are in the table rejected", one.unreadable)
+                    flushed.append(one)
+            except StoreError as error:  # of this writer; the others go on
+                stuck.append(error)
         folded = fold(self._connection, self._layout)
         sweep(self._layout)
         if flushed:
             told = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "seconds": round(time.monotonic() - started, 3)}
             durable.replace(self._layout.last_pass, json.dumps(told).encode())
+        if stuck:
+            raise stuck[0]
         return Pass(flushed, folded)
 
     def follow(self, stop: threading.Event, *, pause: float = 1.0) -> None:

@@ -16,10 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smsanalytics.errors import StoreError
-from smsanalytics.store.journal import Journal, entry, line
+from smsanalytics.store.journal import VERSION, Journal, entry, line, recover
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.schema import EVENT_TABLES, TABLE_OF_KIND
+from smsanalytics.store.tables import Live
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STAMP = int(NOON.timestamp()) * 10**6
@@ -282,7 +283,7 @@ def test_five_restarts_with_an_emptied_journal_lose_nothing(layout):
 
 def rewritten(old, new, **fields):
     """A line of other content with a true checksum: as a bug, or a hand, would make it."""
-    content = line(event(**fields), STAMP).replace(old, new)[:-18]
+    content = line(event(**fields), STAMP).replace(old, new).rpartition(b',"crc":')[0]
     return content + b',"crc":"%08x"}\n' % zlib.crc32(content)
 
 
@@ -293,7 +294,9 @@ POISON = [
     pytest.param(b'{"v":1}\n', id="no-fields"),
     pytest.param(b"[]\n", id="list"),
     pytest.param(b"null\n", id="null"),
-    pytest.param(rewritten(b'"v":1', b'"v":2'), id="a-later-version"),
+    pytest.param(rewritten(b'"v":1', b'"v":0'), id="no-version-there-ever-was"),
+    pytest.param(rewritten(b'"v":1', b'"v":"1"'), id="version-in-quotes"),
+    pytest.param(line(event(), STAMP).replace(b'"v":1', b'"v":2'), id="version-altered-on-the-disk"),
     pytest.param(rewritten(b'"kind":"status"', b'"kind":"news"'), id="unknown-kind"),
     pytest.param(line(event(), 9223372036854775807), id="received-at-overflow"),
     pytest.param(rewritten(b"%d" % STAMP, b'"soon"'), id="received-at-text"),
@@ -333,6 +336,98 @@ def test_one_poisonous_line_never_stops_a_flush_nor_its_neighbours(layout, poiso
     assert done.unreadable == len(rows(layout, "rejected"))
     assert all(row["body"] == poison.rstrip(b"\n") for row in rows(layout, "rejected"))
     assert layout.segments("w0") == []
+
+
+SEGMENTS = Path(__file__).with_name("segments")  # one of each version, as it was written then: they stay
+
+
+def test_there_is_a_segment_of_every_version():
+    assert sorted(path.name for path in SEGMENTS.iterdir()) == [f"{v}.sealed" for v in range(1, VERSION + 1)]
+
+
+def test_a_segment_of_version_1_is_read_for_ever(layout):
+    layout.slot("w0").mkdir(parents=True)
+    shutil.copy(SEGMENTS / "1.sealed", layout.slot("w0") / "0000000001.2026-11-22.sealed")
+    with Maintenance(layout, {"default": "Europe/Moscow"}) as maintenance:
+        done = maintenance.run()
+    assert done.unreadable == 0
+    assert done.rows == dict.fromkeys(EVENT_TABLES, 1) | {"statuses": 4}
+    first, second, *batch = sorted(rows(layout, "statuses"), key=lambda row: row["message_id"])
+    assert (first["message_id"], first["phone"], first["status"], first["err"]) == (1042, "79001230001", 1, 13)
+    assert (first["sender"], first["cost"], first["extra"]) == (
+        "Дом",
+        Decimal("6.4"),
+        {"own": "ключ", "phone": "+79001230001"},
+    )
+    assert (second["status"], second["status_at"], second["time_source"]) == (-1, NOON, "time")
+    assert [(row["message_id"], row["signed_by"], row["extra"]) for row in batch] == [
+        (1044, "sha1", {"status_at": "0"}),
+        (1045, "sha1", {"status_at": "0"}),
+    ]
+    assert one(layout, "incoming")["text"] == 'Привет, "мир"\n'
+    assert one(layout, "rejected")["body"] == b"id=1"
+
+
+def test_what_a_dead_collector_left_of_version_1_is_sealed_as_it_stands(layout):
+    left = layout.slot("w0") / "0000000001.2026-11-22.open"
+    left.parent.mkdir(parents=True)
+    shutil.copy(SEGMENTS / "1.sealed", left)
+    recover(left.parent)
+    assert left.with_suffix(".sealed").read_bytes() == (SEGMENTS / "1.sealed").read_bytes()
+
+
+def test_a_segment_of_a_newer_version_waits_for_it_and_holds_up_its_writer_alone(layout, monkeypatch):
+    for writer in ("w0", "w1"):
+        layout.slot(writer).mkdir(parents=True)
+    segments = [layout.slot("w0") / f"000000000{number}.2026-11-22.sealed" for number in (1, 2, 3)]
+    newer = rewritten(b'"v":1', b'"v":2', message_id="103")
+    contents = [line(event(message_id="101"), STAMP), line(event(message_id="102"), STAMP) + newer + b"torn\n",
+                line(event(message_id="104"), STAMP)]  # fmt: skip
+    for segment, content in zip(segments, contents, strict=True):
+        segment.write_bytes(content)
+    (layout.slot("w1") / segments[0].name).write_bytes(line(event(message_id="201"), STAMP))
+    said = (
+        r"w0/0000000002.2026-11-22.sealed was written by a newer smsanalytics, in format 2 where this one reads up to 1"
+    )
+    for _ in range(2):
+        with Maintenance(layout, {}) as maintenance, pytest.raises(StoreError, match=said):
+            maintenance.run()
+    assert {row["message_id"] for row in rows(layout, "statuses")} == {101, 201}
+    assert rows(layout, "rejected") == []
+    assert [segment.read_bytes() for segment in segments[1:]] == contents[1:]
+    assert Live.read(layout).folded == {"w0": 1, "w1": 1}
+    monkeypatch.setattr("smsanalytics.store.flush.FORMAT", 2)
+    with Maintenance(layout, {}) as maintenance:
+        assert maintenance.run().unreadable == 1
+    assert {row["message_id"] for row in rows(layout, "statuses")} == {101, 102, 103, 104, 201}
+    assert layout.segments("w0") == []
+
+
+def test_what_a_newer_version_left_open_is_sealed_as_it_stands(layout):
+    left = layout.slot("w0") / "0000000001.2026-11-22.open"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(line(event(message_id="101"), STAMP) + (newer := rewritten(b'"v":1', b'"v":2')))
+    recover(left.parent)
+    assert left.with_suffix(".sealed").read_bytes().endswith(newer)
+
+
+def test_the_slots_of_writers_that_are_no_more_are_adopted(layout):
+    """As when a collector had three workers and now has one: it runs, and the slots of the others are nobody's."""
+    writers = {writer: Journal(layout, writer, now=lambda: STAMP * 1000) for writer in ("w0", "w1", "w2")}
+    for number, writer in enumerate(writers.values(), start=1):
+        writer.write([event(message_id=str(number))])
+    crashed = Layout(shutil.copytree(layout.data, layout.data.with_name("crashed")))
+    for writer in writers.values():
+        writer.close()
+    with Maintenance(crashed, {}) as maintenance:
+        living = Journal(crashed, "w0", now=lambda: STAMP * 1000)
+        living.write([event(message_id="4")])
+        maintenance.run()
+        assert {row["message_id"] for row in rows(crashed, "statuses")} == {1, 2, 3}  # the living one's is its own
+        living.close()
+        maintenance.run()
+    assert {row["message_id"] for row in rows(crashed, "statuses")} == {1, 2, 3, 4}
+    assert Live.read(crashed).folded == {"w0": 2, "w1": 1, "w2": 1}
 
 
 def test_ten_thousand_torn_lines_are_no_matter(layout):

@@ -5,4 +5,14 @@ A scenario is a module with ``run(folder, rounds) -> Outcome`` and the numbers o
 ``FULL``. The first line of its docstring says what is tried.
 """
 
-SCENARIOS = ("hostile", "mutations", "clock", "overload")  # in the order they are run
+SCENARIOS = (
+    "power",
+    "kills",
+    "points",
+    "errors",
+    "full",
+    "hostile",
+    "mutations",
+    "clock",
+    "overload",
+)  # fmt: skip - in the order they are run

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import shutil
 import struct
 import subprocess
 import threading
@@ -24,7 +23,7 @@ import duckdb
 from serving import Collector, maintain
 from signing import status_body
 
-from torture.outcome import Outcome, Unable
+from torture.outcome import Outcome, Unable, need
 
 SHORT, FULL = 9, 120
 KINDS = 9  #: of steps, of which every third is waited for, in turns
@@ -40,10 +39,9 @@ class WallClock:
 
     def __init__(self, folder: Path) -> None:
         library, file = folder / "clock.so", folder / "clock"
-        compiler = shutil.which("cc")
-        if not compiler:
-            raise Unable("there is no C compiler to build the library that moves the clock")
-        made = subprocess.run([compiler, "-shared", "-fPIC", "-O", "-o", library, SOURCE, "-ldl"], capture_output=True)
+        made = subprocess.run(
+            [need("cc"), "-shared", "-fPIC", "-O", "-o", library, SOURCE, "-ldl"], capture_output=True
+        )
         if made.returncode:
             raise Unable("the C compiler cannot build a shared library")
         file.write_bytes(bytes(8))

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass, field
 
 
 class Unable(Exception):
-    """This machine cannot run a scenario; the text says what is missing."""
+    """This machine cannot run a scenario, a container without loop devices for one; the text says what is missing."""
+
+
+class NotInstalled(Unable):
+    """A program is missing that could be there."""
+
+
+def need(program: str) -> str:
+    """Where a program is."""
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if found is None:
+        raise NotInstalled(f"{program} is not installed")
+    return found
 
 
 @dataclass
@@ -40,6 +54,11 @@ class Outcome:
     forged: int = 0
     wrong: list[str] = field(default_factory=list)
     note: str = ""
+
+    def add(self, other: Outcome) -> None:
+        """Count what another one counted."""
+        for name in ("acknowledged", "missing", "twice", "unintended", "forged", "wrong"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def faults(self) -> dict[str, object]:
