@@ -21,7 +21,7 @@ from torture.processes import members
 
 SHORT, FULL = 6, 240
 COMPARED = 20  # kills between two comparisons: most must be survived by the collector's own start
-WORKERS = (2, 1)
+WORKERS = (1, 2)
 
 
 def run(folder: Path, rounds: int) -> Outcome:
