@@ -15,6 +15,7 @@ from smsanalytics.collector.quota import Quota
 from smsanalytics.errors import BadSignature, CallbackRefused, JournalError
 from smsanalytics.store.journal import entry, in_batch
 from smsanalytics.wire import callback
+from smsanalytics.wire.callback import Callback
 
 log = logging.getLogger("smsanalytics.collector")
 
@@ -50,6 +51,7 @@ class Callbacks:
                 self._reject(account, body, client, "address", shaped=False)
                 return reply(NOT_ALLOWED)
             callbacks = callback.read(body, account.terms)
+            events = in_batch([_entry(account, one) for one in callbacks])
         except CallbackRefused as refusal:
             authentic = not isinstance(refusal, BadSignature)
             self._reject(account, body, client, refusal.reason, shaped=not authentic)
@@ -58,17 +60,6 @@ class Callbacks:
             self._reject(account, body, client, "fault", shaped=True)
             self._complain(f"answered 503: {type(fault).__name__}")
             return reply(NOT_STORED)
-        events = [
-            entry(
-                account=account.name,
-                kind=one.kind,
-                signed_by=one.signed_by,
-                key=one.key,
-                fields=one.fields,
-                extra=one.extra,
-            )
-            for one in callbacks
-        ]
 
         def done(failure: JournalError | None) -> None:
             if failure is None:
@@ -80,7 +71,7 @@ class Callbacks:
                 reply(NOT_STORED)
 
         try:
-            self._events.put(in_batch(events), done)
+            self._events.put(events, done)
         except JournalError as failure:
             done(failure)
         return None
@@ -116,3 +107,9 @@ class Callbacks:
         else:
             times += 1
         self._said[what] = (at, times)
+
+
+def _entry(account: Account, one: Callback) -> bytes:
+    return entry(
+        account=account.name, kind=one.kind, signed_by=one.signed_by, key=one.key, fields=one.fields, extra=one.extra
+    )

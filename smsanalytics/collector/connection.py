@@ -201,6 +201,12 @@ class Connection(asyncio.Protocol):
         elif self._taken is None and self._stage is Stage.REQUEST:
             self._transport.close()
 
+    def take(self) -> None:
+        """Hand on the body whose turn it is."""
+        request = self._taken
+        if request is not None and isinstance(request.to, Account):
+            self._door.callbacks.take(request.to, request.body, self._client, self._reply)
+
     def abort(self) -> None:
         """End it at once."""
         self._transport.abort()
@@ -224,7 +230,7 @@ class Connection(asyncio.Protocol):
             elif self._door.closing:
                 self._reply(answer.STOPPING)
             else:
-                self._door.callbacks.take(request.to, request.body, self._client, self._reply)
+                self._door.take(self)
         self._taking = False
         if not self._queue and self._stage is Stage.REQUEST:
             self._queued = 0
