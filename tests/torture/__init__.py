@@ -5,14 +5,6 @@ A scenario is a module with ``run(folder, rounds) -> Outcome`` and the numbers o
 ``FULL``. The first line of its docstring says what is tried.
 """
 
-SCENARIOS = (
-    "power",
-    "kills",
-    "points",
-    "errors",
-    "full",
-    "hostile",
-    "mutations",
-    "clock",
-    "overload",
-)  # fmt: skip - in the order they are run
+DISK = ("power", "kills", "points", "errors", "full")
+WIRE = ("hostile", "mutations", "clock", "overload")
+SCENARIOS = DISK + WIRE  # in the order they are run
