@@ -664,7 +664,7 @@ def test_the_command_makes_and_sends_what_is_due(place, box, ca):
         box.answers = {"DATA": "451 later"}
         done = command(place, "--once")
         assert done.returncode == 1
-        assert "mail failed (try 1): SMTPDataError 451\n" in done.stderr
+        assert 'mail failed (try 1): SMTPDataError 451"}\n' in done.stderr
         assert "mail owed, tried 1 times: SMTPDataError 451" in command(place, "--list").stdout
         box.answers = {}
         state = place / "reports" / "daily.schedule.json"
