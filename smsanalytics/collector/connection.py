@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,7 +38,7 @@ class Request(NamedTuple):
 
     to: Account | Answer
     body: bytes = b""
-    forwarded: tuple[bytes, ...] = ()
+    forwarded: Sequence[bytes] = ()
     is_head: bool = False
     closes: bool = True
 
@@ -118,7 +119,7 @@ class Connection(asyncio.Protocol):
             self._stage = Stage.HEAD
             self.deadline = time.monotonic() + self._limits.header_seconds
         self._url, self._head, self._size, self._length = b"", 0, 0, 0
-        self._forwarded: tuple[bytes, ...] = ()
+        self._forwarded: list[bytes] = []
         self._expects = False
         self._parts: list[bytes] = []
 
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol):
         if name == b"content-length":
             self._length = int(value) if len(value) < 16 else 10**15
         elif name == b"x-forwarded-for":
-            self._forwarded += (value,)
+            self._forwarded.append(value)
         elif name == b"expect":
             self._expects = value.lower() == b"100-continue"
 
