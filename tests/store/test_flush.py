@@ -496,7 +496,7 @@ garbage = st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b" ") + b"\n
 ).map(lambda value: json.dumps(value).encode() + b"\n")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.booleans(), events, garbage, st.just(STAMP) | st.integers(0, 2**63 - 1)), min_size=1, max_size=6

@@ -93,7 +93,7 @@ def handed_out(store, as_of):
     return found
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(events, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_the_fold_agrees_with_brute_force(events, chance):
     with tempfile.TemporaryDirectory() as directory:
