@@ -46,7 +46,7 @@ class Admin:
         """Make the application; `lifespan` runs what is beside it."""
         told = [Route(path, self._intake.receive, methods=["POST"]) for path in KINDS]
         asked = [Route(f"/{page.__name__}", page) for page in (self.healthz, self.readyz, self.metrics)]
-        return Starlette(routes=[*asked, *told], lifespan=lifespan)
+        return Starlette(routes=[*asked, *told], lifespan=lifespan, exception_handlers={405: _not_allowed})
 
     async def healthz(self, _: Request) -> Response:
         """The event loop turns; whether the disk writes is another question."""
@@ -65,3 +65,8 @@ class Admin:
         if self._token is not None and not is_known(request, self._token):
             return NOT_KNOWN
         return Response(await run_in_threadpool(self._monitor.page), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+async def _not_allowed(_: Request, error: Exception) -> Response:
+    headers = dict(getattr(error, "headers", None) or {})
+    return PlainTextResponse(f"check the method: this page takes {headers.get('Allow', 'another')}\n", 405, headers)

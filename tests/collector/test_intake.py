@@ -71,8 +71,8 @@ def test_what_was_told_is_stored_under_its_account_and_answered_with_how_many(tm
 @pytest.mark.parametrize(
     ("method", "path", "body", "token", "status", "words"),
     [
-        pytest.param("GET", "/sends", None, TOKEN, 405, "Not Allowed", id="get"),
-        pytest.param("PUT", "/confirmation-requests", lines(REQUEST), TOKEN, 405, "Not Allowed", id="put"),
+        pytest.param("GET", "/sends", None, TOKEN, 405, "POST", id="get"),
+        pytest.param("PUT", "/confirmation-requests", lines(REQUEST), TOKEN, 405, "POST", id="put"),
         pytest.param("POST", "/sends", lines(SEND), None, 401, "Authorization: Bearer", id="no-token"),
         pytest.param("POST", "/sends", lines(SEND), TOKEN[:-1], 401, "Authorization: Bearer", id="token-cut"),
         pytest.param("POST", "/sends", lines(SEND), TOKEN + "x", 401, "Authorization: Bearer", id="token-longer"),

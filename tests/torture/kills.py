@@ -19,7 +19,7 @@ from torture.load import Load, compare
 from torture.outcome import Outcome
 from torture.processes import members
 
-SHORT, FULL = 6, 240
+SHORT, FULL = 20, 240
 COMPARED = 20  # kills between two comparisons: most must be survived by the collector's own start
 WORKERS = (1, 2)
 

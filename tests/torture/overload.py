@@ -3,7 +3,7 @@ Three times as many callbacks as the collector can take, and nobody waits for an
 
 First its peak: clients that send one after another, of several numbers of connections the best. Then three times that for as
 long, on hundreds of connections and with several requests under way on each. At least 80 % of the peak is still acknowledged,
-in the short form, which shares its cores with other tests, half. What is not taken is answered with 503 or 429, or waits,
+in the short form, which shares its cores with other tests, 30 %, and 60 % for each second of its processor time. What is not taken is answered with 503 or 429, or waits,
 or is held back for want of a connection that has room. Rounds are seconds.
 """
 
