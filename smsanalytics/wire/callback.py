@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from smsanalytics.errors import BadSignature, MisshapenCallback
-from smsanalytics.wire.body import Fields, parse
+from smsanalytics.wire.body import Fields, parse, remember
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.kind import SIGNED, Kind, check_shape, kind_of
 from smsanalytics.wire.names import rename
@@ -56,7 +56,7 @@ class Terms:
         return _replaced(decoded, secrets) if any(secret in decoded for secret in secrets) else masked
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Callback:
     """
     One verified event.
@@ -114,6 +114,8 @@ def read(body: bytes, terms: Terms) -> list[Callback]:
     callbacks: list[Callback] = []
     for fields in found.events:
         callbacks += _read_event(fields, found.charset or _codec(fields, terms), terms)
+    if found.charset is None:
+        remember(body)
     return callbacks
 
 

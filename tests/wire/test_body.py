@@ -1,7 +1,30 @@
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from smsanalytics.errors import MalformedCallback
-from smsanalytics.wire.body import MAX_FIELDS, Body, parse
+from smsanalytics.wire import body as body_module
+from smsanalytics.wire.body import LONGEST_REMEMBERED, MAX_FIELDS, Body, parse, remember
+
+PIECES = [
+    b"id",
+    b"phone",
+    b"%69d",
+    b"a b",
+    b"a+b",
+    b"=",
+    b"=",
+    b"&",
+    b"&",
+    b"1",
+    b"%26",
+    b"%3D",
+    b"+",
+    b"\r\n",
+    b".*",
+    b"",
+]
+FORMS = st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +44,32 @@ from smsanalytics.wire.body import MAX_FIELDS, Body, parse
 )
 def test_a_form_is_read_without_decoding_its_text(body, fields):
     assert parse(body) == Body([fields], None)
+
+
+def _read_or_refused(form):
+    try:
+        return parse(form)
+    except MalformedCallback as refusal:
+        return str(refusal)
+
+
+@given(remembered=FORMS, form=FORMS)
+@example(remembered=b".d=1", form=b"id=1")
+@example(remembered=b"a=1&&b=2&", form=b"a=1&=1&b=2&=2")
+def test_a_form_is_read_alike_whether_its_names_came_before(remembered, form):
+    body_module._LAYOUTS.clear()
+    before = [_read_or_refused(one) for one in (form, remembered)]
+    if isinstance(before[1], Body):
+        remember(remembered)
+    assert [_read_or_refused(one) for one in (form, remembered)] == before
+
+
+def test_few_names_are_remembered_whatever_comes():
+    body_module._LAYOUTS.clear()
+    for number in range(1000):
+        remember(b"id=1&name%d=2" % number)
+        remember(b"id=1&phone=2&" + b"n" * LONGEST_REMEMBERED + b"=%d" % number)
+    assert len(body_module._LAYOUTS) == 1
 
 
 @pytest.mark.parametrize(
