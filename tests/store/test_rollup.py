@@ -8,7 +8,6 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import narwhals as nw
 import oracle
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,9 +18,10 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import GRACE_SECONDS, Maintenance, sweep
 from smsanalytics.store.schema import MESSAGES
-from smsanalytics.store.tables import Live, Tables, connect
+from smsanalytics.store.tables import Tables, connect
 
 BASE = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp())  # Berlin leaves summer time this night
 HORIZON = 72 * 3600
@@ -152,7 +152,7 @@ STATES = ("delivered", "failed", "pending", "stuck", "unknown")
 def test_folding_in_parts_gives_the_same_rows_as_folding_at_once(events, cut):
     connection = connect(Layout(Path(tempfile.gettempdir())))
 
-    def frame(part):
+    def fill(part):
         names = ["account", "message_id", "phone", "status", "err", "status_at", "received_at", "type", "parts", "cost", "sender",
                  "operator", "mcc", "mnc", "country", "region", "hlr"]  # fmt: skip
         types = ["VARCHAR", "BIGINT", "VARCHAR", "SMALLINT", "INTEGER", "TIMESTAMPTZ", "TIMESTAMPTZ", "SMALLINT", "INTEGER",
@@ -167,20 +167,20 @@ def test_folding_in_parts_gives_the_same_rows_as_folding_at_once(events, cut):
             connection.execute(
                 ("INSERT INTO part " if number else "CREATE TABLE part AS ") + f"SELECT {columns}", values
             )
-        return nw.from_native(connection.table("part")).lazy()
 
     def rows(merged):
-        return sorted(map(str, rollup.split(merged).select(*MESSAGES).to_native().fetchall()))
+        return sorted(map(str, connection.sql(rollup.stored(merged)).select(*MESSAGES).fetchall()))
 
     def folded(part, name):
-        connection.execute(f"DROP TABLE IF EXISTS {name}")
-        rollup.merge(rollup.rows_of(frame(part))).to_native().create(name)
-        return nw.from_native(connection.table(name)).lazy()
+        fill(part)
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS {rollup.merged(rollup.rows_of_statuses('part'))}")
+        return name
 
     at_once = rows(folded(events, "at_once"))
     first, second = events[:cut] or events[:1], events[cut:] or events
-    both = nw.concat([folded(first, "one"), folded(second, "two"), folded(first, "again")])
-    assert rows(rollup.merge(both)) == at_once
+    connection.execute(f"CREATE OR REPLACE TABLE kept AS {rollup.stored(folded(first, 'one'))}")
+    both = rollup.merged("FROM one", f"FROM {folded(second, 'two')}", rollup.rows_of_messages("kept"))
+    assert rows(f"({both})") == at_once
 
 
 def test_a_reader_sees_a_fold_whole_and_superseded_files_stay_for_a_grace_period(tmp_path):
@@ -224,7 +224,7 @@ def test_an_earlier_moment_is_computed_from_what_was_received_by_then(tmp_path):
     states = [store.messages(as_of=noon + timedelta(hours=hours)).to_dicts()[0]["state"] for hours in (1, 2, 1000)]
     assert states == ["pending", "delivered", "delivered"]
     assert store.messages(as_of=noon - timedelta(days=1)).fetchall() == []
-    assert Tables(layout, connect(layout)).folded_files(Live.read(layout)).shape[0] == 1
+    assert Tables(layout, connect(layout)).of_messages(Live.read(layout).files(layout)).shape[0] == 1
 
 
 def test_a_damaged_commit_is_said_to_readers_and_made_anew_by_maintenance(tmp_path):
