@@ -97,7 +97,7 @@ def test_any_steps_in_any_order_fold_to_what_brute_force_counts(told):
         folded = world.rows()
         store = open_store(world.layout.data)
         assert (store.statuses().sum("copies").fetchall()[0][0] or 0) == len(everything)
-        as_of = max((event["received"] for event in everything))
+        as_of = max(event["received"] for event in everything)
         expected = oracle.messages(map(seen_by_oracle, everything), as_of=as_of, tz="Europe/Berlin", horizon=HORIZON)
         found = handed_out(store, as_of)
         assert len(found) == len(expected) == len(folded)
