@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
 
 from smsanalytics import metrics
-from smsanalytics.errors import UnknownName
+from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.confirmation import WINDOW
 from smsanalytics.metrics.failures import CAUSE
 from smsanalytics.metrics.inbound import REPLY_WINDOW
@@ -48,6 +49,8 @@ Where = Mapping[str, object]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Relation = duckdb.DuckDBPyRelation
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,23 @@ class Slice:
         return starts and ends and (self.zone, self.as_of) == (other.zone, other.as_of)
 
 
+def listed_again(question: Callable[P, R]) -> Callable[P, R]:
+    """Ask once more, of the files there are then, if one was merged and swept while the question was being answered."""
+
+    @functools.wraps(question)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return question(*args, **kwargs)
+        except duckdb.IOException:
+            pass
+        try:
+            return question(*args, **kwargs)
+        except duckdb.IOException:
+            raise StoreError("a file of the store cannot be read; `smsanalytics check` names it") from None
+
+    return asked
+
+
 class Questions:
     """
     The questions of a `Store`.
@@ -115,6 +135,7 @@ class Questions:
     horizon: timedelta
     _tables: Tables
 
+    @listed_again
     def delivery_rate(
         self,
         by: By = ("day",),
@@ -157,6 +178,7 @@ class Questions:
         """
         return self._of_messages(metrics.delivery_rate, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def latency(
         self,
         by: By = ("day",),
@@ -202,6 +224,7 @@ class Questions:
         asked = self._slice(start, end, tz, where, as_of)
         return self._of_messages(metrics.latency, by, asked, type=type, within=within)
 
+    @listed_again
     def latency_distribution(
         self,
         by: By = (),
@@ -243,6 +266,7 @@ class Questions:
         """
         return self._of_messages(metrics.latency_distribution, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def failure_mix(
         self,
         by: By = (),
@@ -284,6 +308,7 @@ class Questions:
         """
         return self._of_messages(metrics.failure_mix, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def cost(
         self,
         by: By = ("day",),
@@ -325,6 +350,7 @@ class Questions:
         """
         return self._of_messages(metrics.cost, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def reachability(
         self,
         by: By = ("day",),
@@ -365,6 +391,7 @@ class Questions:
         """
         return self._of_messages(metrics.reachability, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def inbound_volume(
         self,
         by: By = ("day",),
@@ -408,6 +435,7 @@ class Questions:
         texts = self._calendar(texts, "at", asked)
         return self._asked(metrics.inbound_volume, by, asked, BY_INCOMING, texts)
 
+    @listed_again
     def reply_rate(
         self,
         by: By = ("day",),
@@ -458,6 +486,7 @@ class Questions:
             metrics.reply_rate, by, asked, BY_MESSAGE, messages, texts, live=live, type=type, window=window
         )
 
+    @listed_again
     def confirmation_success(
         self,
         by: By = ("day",),
@@ -500,6 +529,7 @@ class Questions:
         by, asked = _known(by, BY_ATTEMPT), self._slice(start, end, tz, where, as_of)
         return self._asked(metrics.confirmation_success, by, asked, BY_ATTEMPT, self._attempts(asked, window))
 
+    @listed_again
     def callback_lag(
         self,
         by: By = ("day",),
@@ -540,6 +570,7 @@ class Questions:
         by, asked = _known(by, BY_STATUS), self._slice(start, end, tz, where, as_of)
         return self._asked(metrics.callback_lag, by, asked, BY_STATUS, self._received("statuses", asked))
 
+    @listed_again
     def data_health(
         self,
         by: By = (),
