@@ -40,6 +40,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "doctor",
         "wire.kind",
         "wire.signature",
+        "store.durable",
         "store.journal",
         "store.layout",
         "store.space",

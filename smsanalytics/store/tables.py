@@ -15,7 +15,7 @@ import narwhals as nw
 import orjson
 
 from smsanalytics.errors import StoreError
-from smsanalytics.store import rollup
+from smsanalytics.store import rollup, version
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES
@@ -219,8 +219,10 @@ class Tables:
 
     def _parquet(self, files: Sequence[Path], columns: dict[str, str]) -> duckdb.DuckDBPyRelation:
         wanted = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+        empty = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+        nothing = f"SELECT {empty} WHERE false"  # it has the columns that older files lack
         if not files:
-            nothing = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())
-            return self.connection.sql(f"SELECT {nothing} WHERE false")
+            return self.connection.sql(nothing)
+        version.require_readable(files)
         source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
-        return self.connection.sql(f"SELECT {wanted} FROM {source}")
+        return self.connection.sql(f"SELECT {wanted} FROM ({nothing} UNION ALL BY NAME FROM {source})")
