@@ -48,6 +48,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "settings",
         "errors",
     },
+    "check": {"check", "store", "errors", "codes"},
     "recovery": {
         "collector.accounts",
         "wire",
@@ -62,7 +63,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
 HOME = {  # library: the rooms that may use it
-    "duckdb": {"store", "api", "questions"},
+    "duckdb": {"store", "api", "questions", "check"},
     "pyarrow": {"store"},
     "narwhals": {"store", "metrics", "charts"},
     "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "refusals", "demo"},
@@ -81,7 +82,7 @@ HOME = {  # library: the rooms that may use it
     "pydantic_settings": {"settings"},
     "typer": {"cli"},
     "platformdirs": {"sample"},
-    "rich": {"cli", "formats", "demo", "provider", "sample"},
+    "rich": {"cli", "check", "formats", "demo", "provider", "sample"},
     "orjson": {"store"},
     "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "refusals", "report", "store"},
 }
