@@ -171,6 +171,27 @@ def doctor(
 
 
 @app.command()
+def status(
+    format_: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Say what the store holds, how fresh it is, what waits to be done, and who works on it."""
+    settings = load(config, data=data)
+    from smsanalytics.status import table, to_json
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.space import Space
+    from smsanalytics.store.status import status as look
+
+    formats = {"table": table, "json": to_json}
+    if format_ not in formats:
+        raise UnknownName.of("format", format_, formats)
+    layout = Layout(settings.data)
+    space = Space(layout, reserve=settings.disk_reserve_bytes, max_backlog=settings.max_backlog_bytes)
+    typer.echo(formats[format_](look(layout, space)))
+
+
+@app.command()
 def check(
     days: Annotated[
         int, typer.Option(min=0, help="Days of messages to recount from the events, the newest among them.")

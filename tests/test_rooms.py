@@ -48,6 +48,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "settings",
         "errors",
     },
+    "status": {"store.status", "formats", "errors"},
     "check": {"check", "store", "errors", "codes"},
     "recovery": {
         "collector.accounts",
@@ -66,7 +67,7 @@ HOME = {  # library: the rooms that may use it
     "duckdb": {"store", "api", "questions", "check"},
     "pyarrow": {"store"},
     "narwhals": {"store", "metrics", "charts"},
-    "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "refusals", "demo"},
+    "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "refusals", "status", "demo"},
     "altair": {"charts"},
     "vl_convert": {"charts"},
     "jinja2": {"report"},
