@@ -115,9 +115,6 @@ class _Recounting:
     said: str = "nothing, for not all of it can be read"
 
     def look(self) -> Iterator[Finding]:
-        if self.recount.straddling():
-            self.said = "nothing, for files hold events that are folded beside some that are not"
-            return
         yield from messages.twice(self.recount.layout, self.recount.connection)
         days = self.recount.days(self.number, self.seed)
         for day in self.watch(days, "recount"):

@@ -50,7 +50,7 @@ class Files:
 
     def look(self, table: str, watch: Watch) -> Iterator[Finding]:
         """Read every file of a table that counts."""
-        days = self._live().generations if table == "messages" else self.layout.event_files(table)
+        days = self._generations() if table == "messages" else self.layout.event_files(table)
         for day in watch(sorted(days), table):
             yield from self._again(table, day)
 
@@ -68,7 +68,7 @@ class Files:
 
     def _partition(self, table: str, day: date) -> Iterator[Finding]:
         if table == "messages":
-            generation = self._live().generations.get(day)
+            generation = self._generations().get(day)
             there = self.layout.message_file(day, generation) if generation is not None else None
             counting = [there] if there and there.exists() else []  # that it is absent is said elsewhere
         else:
@@ -96,11 +96,11 @@ class Files:
         found = directory.iterdir() if directory.is_dir() else ()
         return [file for path in found if (file := EventFile.parse(path.name))]
 
-    def _live(self) -> Live:
+    def _generations(self) -> dict[date, int]:
         try:
-            return Live.read(self.layout)
+            return Live.read(self.layout).generations
         except StoreError:  # said elsewhere
-            return Live({}, {}, None)
+            return {}
 
     def _end(self, table: str, path: Path) -> Finding | None:
         """What is wrong with a file, as far as its end tells."""

@@ -49,14 +49,17 @@ class Recount:
     connection: duckdb.DuckDBPyConnection
 
     def days(self, number: int, seed: int) -> list[date]:
-        """So many days with events that are folded, the newest among them, the others by chance."""
-        if number < 1:
-            return []
+        """So many days with events that are folded, the newest among them, the others by chance; none if it cannot be."""
         live = Live.read(self.layout)
+        reached = self._reached(live)
+        if number < 1 or _ahead(live) not in reached:
+            return []
+        if live.folded not in reached:
+            number = 1  # what messages of older dates hold cannot be told
         there = sorted(
             day
             for day, files in self.layout.event_files("statuses").items()
-            if any(file.last <= live.folded.get(file.writer, 0) for file in files)
+            if any(file.last <= _ahead(live).get(file.writer, 0) for file in files)
         )
         if not self._whole():
             there = [day for day in there if day > there[0] + BEGINNING]
@@ -73,11 +76,19 @@ class Recount:
                 if attempt == AGAIN - 1:
                     raise
 
-    def straddling(self) -> bool:
-        """Whether a file holds events that are folded beside some that are not, so that nothing can be recounted."""
-        reached = _reached(Live.read(self.layout))
+    def _reached(self, live: Live) -> list[dict[str, int]]:
+        """
+        Up to which segments all messages hold the events, and those of open dates, which may be ahead.
+
+        Left out is what cannot be told: where one file holds events up to there beside later ones.
+        """
+        ahead = _ahead(live)
         files = {file for table in FOLDED for found in self.layout.event_files(table).values() for file in found}
-        return any(file.first <= upto.get(file.writer, 0) < file.last for upto in reached for file in files)
+        return [
+            upto
+            for upto in ([live.folded] if ahead == live.folded else [live.folded, ahead])
+            if not any(file.first <= upto.get(file.writer, 0) < file.last for file in files)
+        ]
 
     def _whole(self) -> bool:
         """Whether events are there from the first on."""
@@ -94,11 +105,13 @@ class Recount:
             stored: list[Any] = [0 if name.startswith("count") else None for name in FIGURES.values()]
         else:
             stored = self._stored(live, day)
-        counted: list[Any] = []
-        for upto in _reached(live):
+        counted: list[Any] = stored
+        for upto in self._reached(live):
             counted = self._counted(live, day, upto)
             if counted == stored:
                 return
+        if counted == stored:
+            return
         wrong = [
             f"{name} {_said(says)} where events give {_said(gives)}"
             for name, says, gives in zip(FIGURES, stored, counted, strict=True)
@@ -116,11 +129,12 @@ class Recount:
     def _counted(self, live: Live, day: date, upto: dict[str, int]) -> list[Any]:
         tables = Tables(self.layout, self.connection)
         statuses, sends = (tables.events(table, published=upto) for table in FOLDED)
-        others = Live({at: number for at, number in live.generations.items() if at != day}, {}, None)
-        elsewhere = tables.folded_files(others)
         statuses.create_view("recounted_statuses")
         sends.create_view("recounted_sends")
-        elsewhere.create_view("recounted_elsewhere")
+        others = [quoted(self.layout.message_file(at, one)) for at, one in live.generations.items() if at != day]
+        elsewhere = (
+            f"ANTI JOIN read_parquet([{', '.join(others)}], union_by_name = true) USING ({KEY})" if others else ""
+        )
         self.connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE recounted AS
             SELECT {KEY} FROM (
@@ -128,7 +142,7 @@ class Recount:
                 WHERE received_at >= TIMESTAMPTZ '{day} 00:00:00+00' AND message_id IS NOT NULL
                     AND received_at < TIMESTAMPTZ '{day + timedelta(1)} 00:00:00+00'
                 UNION SELECT DISTINCT {KEY} FROM recounted_sends WHERE sent_at::DATE = DATE '{day}'
-            ) ANTI JOIN recounted_elsewhere USING ({KEY})""")
+            ) {elsewhere}""")
         known = ", ".join(str(code) for code in (*DELIVERED, *FAILED, *OPEN))
         told = f"""
             SELECT {KEY}, received_at AS seen_at, NULL::TIMESTAMPTZ AS sent_at, status_at,
@@ -151,10 +165,10 @@ class Recount:
         return list(row)
 
 
-def _reached(live: Live) -> list[dict[str, int]]:
-    """Up to which segments all messages hold the events, and those of open dates, which may be ahead."""
-    ahead: dict[str, int] = getattr(live, "ahead", None) or live.folded
-    return [live.folded] if ahead == live.folded else [live.folded, ahead]
+def _ahead(live: Live) -> dict[str, int]:
+    """Up to which segments messages of open dates hold the events."""
+    ahead: dict[str, int] | None = getattr(live, "ahead", None)
+    return ahead or live.folded
 
 
 def _price(*, of_send: bool) -> str:

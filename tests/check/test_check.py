@@ -20,6 +20,8 @@ from signing import status_body
 
 from smsanalytics import load_sample
 from smsanalytics.check import check
+from smsanalytics.check.files import Files
+from smsanalytics.check.finding import unwatched
 from smsanalytics.store import durable
 from smsanalytics.store.flush import flush
 from smsanalytics.store.journal import Journal, entry
@@ -356,9 +358,7 @@ def test_what_is_not_folded_yet_is_left_out_of_the_recount(layout):
     report = check(layout)
     assert (report.findings, report.looked[-10:]) == ([], "2026-11-21")
     statuses(layout, 2, 2).rename(statuses(layout, 1, 2))  # as a merged file would hold both
-    assert check(layout).looked.endswith(
-        "recounted nothing, for files hold events that are folded beside some that are not"
-    )
+    assert check(layout).looked.endswith("recounted no day")
 
 
 def test_the_first_days_are_not_recounted_where_older_ones_were_moved_away(layout):
@@ -370,6 +370,38 @@ def test_the_first_days_are_not_recounted_where_older_ones_were_moved_away(layou
     report = check(layout, days=50)
     assert report.findings == []
     assert report.looked.endswith("recounted 2026-11-30, 2026-12-01, 2026-12-02")
+
+
+def test_what_only_open_dates_hold_is_compared_with_them(layout, monkeypatch):
+    write(layout, at=NOON + 600)
+    write(layout, at=NOON + 86400)
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    live_json(layout, folded={"w0": 1})  # and up to 3 in the dates that are open
+    assert check(layout).looked.endswith("recounted 2026-11-21")
+    assert said(layout)[0].startswith(
+        "data/messages/date=2026-11-21: differs from a recount: messages 3 where events give 2"
+    )
+    monkeypatch.setattr(Live, "ahead", {"w0": 3}, raising=False)
+    assert said(layout) == []
+
+
+class Merged(Files):
+    """Sweeps a file between its listing and its opening, as a merge does whose grace is over."""
+
+    def _listed(self, table, day):
+        found, narrow = super()._listed(table, day), statuses(self.layout)
+        if table == "statuses" and narrow.exists():
+            narrow.rename(statuses(self.layout, 1, 2))
+        return found
+
+
+def test_a_file_that_is_swept_before_it_is_opened_is_no_finding(layout):
+    with connect(layout) as connection:
+        files = Merged(layout, connection)
+        assert list(files.look("statuses", unwatched)) == []
+    assert not statuses(layout).exists()
+    assert (files.files, files.rows) == (1, 3)
 
 
 def of_a_crash_after_a_segment_was_published(layout):
