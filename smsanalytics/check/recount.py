@@ -49,7 +49,7 @@ class Recount:
     connection: duckdb.DuckDBPyConnection
 
     def days(self, number: int, seed: int) -> list[date]:
-        """So many days with events that are folded, the newest among them, the others by chance; none if it cannot be."""
+        """So many days with events that are folded, the newest among them, the others by chance; or none."""
         live = Live.read(self.layout)
         reached = self._reached(live)
         if number < 1 or _ahead(live) not in reached:

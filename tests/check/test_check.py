@@ -113,6 +113,14 @@ def holed(layout):
     path.write_bytes(content[:4] + b"\xff" * 400 + content[404:])
 
 
+def holed_in_one_column(layout):
+    path = statuses(layout)
+    column = "SELECT data_page_offset, total_compressed_size FROM parquet_metadata(?) WHERE path_in_schema = 'phone'"
+    [(first, size)] = duckdb.connect().execute(column, [str(path)]).fetchall()
+    content = path.read_bytes()
+    path.write_bytes(content[:first] + b"\xff" * size + content[first + size :])
+
+
 def of_tomorrow(layout):
     rewrite(statuses(layout), "FROM old", version=VERSION + 1)
 
@@ -178,6 +186,7 @@ def a_newer_line(layout):
 def quarantined(layout):
     (layout.slot("w0") / "quarantine").mkdir()
     (layout.slot("w0") / "quarantine" / "0000000002.lines").write_bytes(b"\0\0\n\0\n")
+    (layout.slot("w0") / "counter").write_text("2\n")
 
 
 def removed_from_within(layout):
@@ -247,6 +256,7 @@ DAMAGES = [
     (cut, [f"data/statuses/date=2026-11-21/w0-0000000001-0000000001.parquet: is no whole Parquet file; {BACKUP}"]),
     (other, [f"data/statuses/date=2026-11-21/w0-0000000001-0000000001.parquet: is no whole Parquet file; {BACKUP}"]),
     (holed, [f"data/statuses/date=2026-11-21/w0-0000000001-0000000001.parquet: is damaged: DuckDB cannot read it; {BACKUP}"]),
+    (holed_in_one_column, [f"data/statuses/date=2026-11-21/w0-0000000001-0000000001.parquet: is damaged: DuckDB cannot read it; {BACKUP}"]),
     (of_tomorrow, [
         "data/statuses/date=2026-11-21/w0-0000000001-0000000001.parquet: was written by a newer smsanalytics, in schema "
         f"{VERSION + 1} where this one reads up to {VERSION}; use the newer one"]),
