@@ -396,6 +396,11 @@ def test_what_only_open_dates_hold_is_compared_with_them(layout, monkeypatch):
     assert said(layout) == []
 
 
+def test_a_message_on_two_dates_is_left_out_of_the_recount(layout):
+    later_row(layout)
+    assert said(layout) == said(layout, days=0)
+
+
 class Merged(Files):
     """Sweeps a file between its listing and its opening, as a merge does whose grace is over."""
 
