@@ -20,6 +20,7 @@ from smsanalytics.periods import Moment, zone_of
 from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where
 from smsanalytics.store import records, sheet
 from smsanalytics.store.flush import count
+from smsanalytics.store.freshness import Freshness, freshness
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.prepared import COHORT
@@ -96,6 +97,26 @@ class Store(Questions):
     def as_of(self) -> datetime | None:
         """The newest time of receipt that the messages hold, UTC; None while there is none."""
         return Live.read(self._tables.layout).as_of
+
+    def freshness(self) -> Freshness:
+        """
+        Up to when this store knows what came: how far the messages are behind the events, if at all.
+
+        Returns
+        -------
+        Freshness
+            ``newest_receipt`` : of anything that is published, refused callbacks aside, UTC.
+            ``as_of`` : the newest receipt that the messages hold, UTC.
+            ``complete_at`` : the newest that messages of older dates hold, too.
+            ``behind`` : from `as_of` to `newest_receipt`. [timedelta]
+
+        Examples
+        --------
+        >>> fresh = open_store(example_store).freshness()
+        >>> fresh.newest_receipt.isoformat(), fresh.as_of.isoformat(), fresh.behind
+        ('2026-11-21T21:30:00+00:00', '2026-11-21T21:30:00+00:00', datetime.timedelta(0))
+        """
+        return freshness(self._tables)
 
     def files(self, table: str) -> list[Path]:
         """

@@ -174,6 +174,58 @@ def doctor(
 
 
 @app.command()
+def status(
+    format_: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Say what the store holds, how fresh it is, what waits to be done, and who works on it."""
+    settings = load(config, data=data)
+    from smsanalytics.status import table, to_json
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.space import Space
+    from smsanalytics.store.status import status as look
+
+    formats = {"table": table, "json": to_json}
+    if format_ not in formats:
+        raise UnknownName.of("format", format_, formats)
+    layout = Layout(settings.data)
+    space = Space(layout, reserve=settings.disk_reserve_bytes, max_backlog=settings.max_backlog_bytes)
+    typer.echo(formats[format_](look(layout, space)))
+
+
+@app.command()
+def check(
+    days: Annotated[
+        int, typer.Option(min=0, help="Days of messages to recount from the events, the newest among them.")
+    ] = 3,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of the chance that chooses the others.  [default: other days each day]", show_default=False),
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """
+    Look at everything in the store: one line for each thing that is wrong, and what to do about it.
+
+    It reads every file, writes nothing, and may run beside a collector, as any user who may read the store.
+
+    Exit code 1 if anything is found.
+    """
+    settings = load(config, data=data)
+    from smsanalytics.check import check as look
+    from smsanalytics.store.layout import Layout
+
+    chance = datetime.now(UTC).date().toordinal() if seed is None else seed
+    report = look(Layout(settings.data), days=days, seed=chance, progress=sys.stderr.isatty())
+    for one in report.findings:
+        typer.echo(one)
+    typer.echo(f"{report.looked}; {len(report.findings) or 'nothing'} found")
+    raise typer.Exit(1 if report.findings else 0)
+
+
+@app.command()
 def files(
     table: Annotated[
         str, typer.Argument(help="statuses, incoming, confirmations, call_events, sends, rejected, messages …")

@@ -22,7 +22,9 @@ def run(*words, cwd, **environment):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["maintain"], ["files"], ["simulate"], ["demo"], ["import"], ["schedule"]], ids=str
+    "command",
+    [[], ["serve"], ["maintain"], ["files"], ["simulate"], ["demo"], ["import"], ["schedule"], ["status"], ["check"]],
+    ids=str,
 )
 def test_every_command_has_help(command, tmp_path):
     done = run(*command, "--help", cwd=tmp_path)

@@ -31,7 +31,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "charts": {"charts", "errors", "codes"},
     "periods": {"errors"},
     "questions": {"store", "metrics", "periods", "errors"},
-    "api": {"store", "metrics", "questions", "periods", "errors"},
+    "api": {"store", "metrics", "questions", "periods", "errors", "codes"},
     "formats": {"errors"},
     "answers": {"api", "formats", "metrics", "periods", "errors"},
     "report": {"report", "api", "charts", "formats", "metrics.intervals", "periods", "store.durable", "errors"},
@@ -40,13 +40,17 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "doctor",
         "wire.kind",
         "wire.signature",
+        "store.durable",
         "store.journal",
         "store.layout",
+        "store.live",
         "store.space",
         "store.tables",
         "settings",
         "errors",
     },
+    "status": {"store.status", "formats", "errors"},
+    "check": {"check", "store", "errors", "codes"},
     "recovery": {
         "collector.accounts",
         "wire",
@@ -61,10 +65,10 @@ MAY_IMPORT = {  # room: rooms of ours it may know
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
 HOME = {  # library: the rooms that may use it
-    "duckdb": {"store", "api", "questions"},
+    "duckdb": {"store", "api", "questions", "check"},
     "pyarrow": {"store"},
     "narwhals": {"store", "metrics", "charts"},
-    "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "refusals", "demo"},
+    "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "refusals", "status", "demo"},
     "altair": {"charts"},
     "vl_convert": {"charts"},
     "jinja2": {"report"},
@@ -80,7 +84,7 @@ HOME = {  # library: the rooms that may use it
     "pydantic_settings": {"settings"},
     "typer": {"cli"},
     "platformdirs": {"sample"},
-    "rich": {"cli", "formats", "demo", "provider", "sample"},
+    "rich": {"cli", "check", "formats", "demo", "provider", "sample"},
     "orjson": {"store"},
     "zoneinfo": {"settings", "metrics", "questions", "periods", "provider", "refusals", "report", "store"},
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from smsanalytics.doctor.finding import Finding, fail, ok, warn
 from smsanalytics.settings import Settings
+from smsanalytics.store.durable import is_locked
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.space import Space
 
@@ -73,18 +74,3 @@ def _quarantine(layout: Layout) -> Finding:
 
 def _moment(path: Path) -> str:
     return f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def is_locked(directory: Path) -> bool:
-    """
-    Whether a process holds the lock of a directory.
-
-    The kernel is asked, for to take the lock would be in somebody's way; by the number of the inode alone, since some
-    file systems tell the two sides of another device.
-    """
-    locks = Path("/proc/locks")
-    if not directory.is_dir() or not locks.exists():
-        return False
-    held = [line.split() for line in locks.read_text("utf-8").splitlines()]
-    number = str(directory.stat().st_ino)
-    return any("FLOCK" in words and "->" not in words and words[-3].endswith(f":{number}") for words in held)

@@ -91,3 +91,18 @@ def locked(directory: Path, what: str, *, patience: float = 0.0) -> Iterator[int
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def is_locked(directory: Path) -> bool:
+    """
+    Whether a process holds the lock of a directory.
+
+    The kernel is asked, for to take the lock would be in somebody's way; by the number of the inode alone, since some
+    file systems tell the two sides of another device.
+    """
+    locks = Path("/proc/locks")
+    if not directory.is_dir() or not locks.exists():
+        return False
+    held = [line.split() for line in locks.read_text("utf-8").splitlines()]
+    number = str(directory.stat().st_ino)
+    return any("FLOCK" in words and "->" not in words and words[-3].endswith(f":{number}") for words in held)

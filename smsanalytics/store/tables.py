@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from smsanalytics.store import rollup
+from smsanalytics.store import rollup, version
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
@@ -177,8 +177,10 @@ class Tables:
 
 def _of_parquet(files: Sequence[Path], columns: Mapping[str, str]) -> str:
     wanted = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+    empty = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+    nothing = f"SELECT {empty} WHERE false"  # it has the columns that older files lack
     if not files:
-        nothing = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())
-        return f"SELECT {nothing} WHERE false"
+        return nothing
+    version.require_readable(files)
     source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
-    return f"SELECT {wanted} FROM {source}"
+    return f"SELECT {wanted} FROM ({nothing} UNION ALL BY NAME FROM {source})"
