@@ -124,10 +124,9 @@ def _without_texts(rows: str) -> str:
 
 
 def _without_phone(extra: str) -> str:
-    """`extra` without the values that hold the row's phone, however it is spelled there."""
+    """`extra` without the values that hold the row's phone, however it is spelled there, or bytes that are no text."""
     own = f"""CASE WHEN contains(phone, '@') THEN phone WHEN length(phone) < {SHORTEST} THEN '?' || phone
         WHEN regexp_full_match(phone, '[78][0-9]{{10}}') THEN right(phone, 10) ELSE phone END"""
-    holds = f"""one.key = 'raw_phone' OR one.key = 'phone' OR contains(lower(one.value), {own})
-        OR contains(regexp_replace(one.value, '[^0-9]', '', 'g'), {own})
-        OR contains(lower(one.value), lower(hex(encode({own}))))"""
+    holds = f"""one.key = 'phone' OR starts_with(one.key, 'raw_') OR contains(lower(one.value), {own})
+        OR contains(regexp_replace(one.value, '[^0-9]', '', 'g'), {own})"""
     return f"map_from_entries(list_filter(map_entries({extra}), lambda one: NOT coalesce({holds}, false)))"
