@@ -106,7 +106,7 @@ def _begin(layout: Layout, target: Path, of: str) -> None:
             raise StoreError(f"{target} was used as a store since it was made; choose another directory")
         if said != of:
             raise StoreError(f"{target} is a backup of another store than {layout.data}; choose another directory")
-    elif target.exists() and any(target.iterdir()):
+    elif target.exists() and any(path.name != f"{NOTE}.new" for path in target.iterdir()):
         raise StoreError(f"{target} is not empty, and no backup of this store; choose another directory")
     durable.make_directory(target)
     durable.replace(note, _note(of, complete=False))
