@@ -594,13 +594,9 @@ def _maintenance(settings: Settings, *, patience: float = 0.0) -> Maintenance:
     from smsanalytics.store.layout import Layout
     from smsanalytics.store.maintenance import Maintenance
 
-    return Maintenance(
-        Layout(settings.data),
-        settings.zones,
-        retention=settings.retention,
-        privacy=_privacy(settings),
-        patience=patience,
-    )
+    kept: dict[str, int] = {**settings.retention}
+    layout, privacy = Layout(settings.data), _privacy(settings)
+    return Maintenance(layout, settings.zones, retention=kept, privacy=privacy, patience=patience)
 
 
 def _publish(settings: Settings) -> None:
