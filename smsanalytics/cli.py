@@ -594,7 +594,7 @@ def _maintenance(settings: Settings, *, patience: float = 0.0) -> Maintenance:
     from smsanalytics.store.layout import Layout
     from smsanalytics.store.maintenance import Maintenance
 
-    kept: dict[str, int] = {**settings.retention}
+    kept: dict[str, int] = {table: days for table, days in settings.retention.items()}  # noqa: C416 - of any str
     layout, privacy = Layout(settings.data), _privacy(settings)
     return Maintenance(layout, settings.zones, retention=kept, privacy=privacy, patience=patience)
 

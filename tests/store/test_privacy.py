@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import duckdb
@@ -168,3 +171,13 @@ def test_the_key_is_20_characters_from_the_settings_or_a_file_and_is_never_shown
     with pytest.raises(SettingsError, match="pseudonym_key: a pseudonym key is 20 or more characters") as raised:
         load(config)
     assert "too-short" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"SMSANALYTICS_PSEUDONYM_KEY": KEY.decode()}, {"SMSANALYTICS_KEEP_TEXTS": "false"}]
+)
+def test_nothing_is_recovered_where_bodies_are_not_kept(tmp_path, setting):
+    command = [sys.executable, "-m", "smsanalytics", "rejected", "retry", "--data", str(tmp_path)]
+    environment = os.environ | {"SMSANALYTICS_SECRET": "s3cret_Key-1"} | setting
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert (done.returncode, "nothing can be recovered" in done.stderr) == (2, True)
