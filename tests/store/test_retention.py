@@ -113,14 +113,16 @@ def test_messages_whose_events_are_given_up_can_be_told_from_those_that_can_be_m
 def test_what_is_made_anew_keeps_messages_whose_events_are_given_up(layout):
     fold = pytest.importorskip("smsanalytics.store.fold").fold
 
-    expire(layout, {"statuses": 10}, now=NOON)
-    add(layout, 1, NOON - timedelta(days=1))  # a late word of a message whose first one is gone
+    add(layout, 4, NOON - timedelta(days=AGES[FIRST]))
+    run(layout)
+    expire(layout, {"statuses": 17}, now=NOON)
+    add(layout, 1, NOON - timedelta(days=16))  # a later word of a message whose first one is gone
     run(layout)
     fold(connect(layout), layout, anew=True)
-    assert sorted(open_store(layout.data).messages().select("message_id").fetchall()) == [(1,), (2,), (3,)]
+    assert sorted(open_store(layout.data).messages().select("message_id").fetchall()) == [(1,), (2,), (3,), (4,)]
     layout.live_messages.write_bytes(b"damaged")
     run(layout)
-    assert sorted(open_store(layout.data).messages().select("message_id").fetchall()) == [(1,), (2,), (3,)]
+    assert sorted(open_store(layout.data).messages().select("message_id").fetchall()) == [(1,), (2,), (3,), (4,)]
 
 
 def test_a_number_of_a_segment_is_not_given_twice_when_all_files_are_gone(layout):
