@@ -54,8 +54,8 @@ def cli() -> Iterator[str]:
     yield "# Command line"
     yield (
         '`smsanalytics COMMAND --help` prints the same. Exit codes: 0 done, 1 the answer is "no" (the demo\'s counts '
-        "differ, the simulator was not accepted, a report is owed, the doctor or the check found something), 2 wrong usage or "
-        "settings, with one line that says what to do."
+        "differ, the simulator was not accepted, a report is owed, the doctor or the check found something, a number is not "
+        "forgotten everywhere), 2 wrong usage or settings, with one line that says what to do."
     )
     yield "\n".join(f"- [`smsanalytics {name}`](#smsanalytics-{name})" for name in group.commands)
     for name, command in group.commands.items():

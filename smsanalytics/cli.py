@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smsanalytics import logs
-from smsanalytics.errors import SmsAnalyticsError, StoreBusy, StoreError, UnknownName
+from smsanalytics.errors import SettingsError, SmsAnalyticsError, StoreBusy, StoreError, UnknownName
 from smsanalytics.settings import DEFAULT_ACCOUNT, Settings, load
 
 if TYPE_CHECKING:
     from smsanalytics.collector.accounts import Account
     from smsanalytics.recovery import Span
+    from smsanalytics.store.maintenance import Maintenance
+    from smsanalytics.store.privacy import Privacy
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 rejected = typer.Typer(no_args_is_help=True, help="Find out why callbacks were refused, and recover what can be.")
@@ -48,6 +50,7 @@ class Told(StrEnum):
     CONFIRMATION_REQUESTS = "confirmation-requests"
 
 
+PATIENCE = 600.0  #: how long to wait for the pass of a maintenance to end [s]
 KINDS = {Told.SENDS: "send", Told.CONFIRMATION_REQUESTS: "confirmation_request"}  # of the journal
 
 
@@ -108,9 +111,6 @@ def maintain(
 ) -> None:
     """Publish what the journal holds as Parquet, bring the messages up to date, merge small files, sweep old ones."""
     settings = load(config, data=data)
-    from smsanalytics.store.layout import Layout
-    from smsanalytics.store.maintenance import Maintenance
-
     if not settings.data.is_dir() and not follow:
         raise StoreError(f"there is no store at {settings.data}; `smsanalytics serve --data {settings.data}` makes one")
     stop = threading.Event()
@@ -120,7 +120,7 @@ def maintain(
     if until_eof:
         os.nice(10)  # beside a collector it gives way
         threading.Thread(target=_set_at_eof, args=[stop], daemon=True).start()
-    with Maintenance(Layout(settings.data), settings.zones) as maintenance:
+    with _maintenance(settings) as maintenance:
         done = maintenance.run(anew=rebuild)
         if follow:
             maintenance.follow(stop)
@@ -129,6 +129,64 @@ def maintain(
             messages = "made anew" if rebuild else f"{'brought' if done.folded else 'were'} up to date"
             merged = f"; {done.merged} files made of smaller ones" if done.merged else ""
             typer.echo(f"published {rows or 'nothing new'}; messages {messages}{merged}")
+
+
+@app.command()
+def forget(
+    phone: Annotated[
+        str, typer.Argument(help="The number, or - to read it from standard input, which shells do not note.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """
+    Take a number out of every file of the store, for good.
+
+    What came of it and went to it is removed from all tables, with the messages and the refused callbacks that name
+    it; where others mention it in a text it is struck out. Beside a running collector this waits for its maintenance to
+    make way. Interrupted anywhere, run it again. Copies elsewhere, such as backups, are not reached.
+
+    Exit code 1 if something is left, such as in what a collector has just received: run it again in a minute.
+    """
+    settings = load(config, data=data)
+    from smsanalytics.store.forget import Number, forget_in
+    from smsanalytics.store.layout import Layout
+
+    number = Number.of(sys.stdin.readline().strip() if phone == "-" else phone, _privacy(settings))
+    if own := [name for name, account in settings.accounts.items() if number.is_among(account.inbound_numbers)]:
+        raise UnknownName(f"this is a receiving number of account {own[0]}; a subscriber's is needed")
+    if not settings.data.is_dir():
+        raise StoreError(f"there is no store at {settings.data}")
+    if not yes:
+        typer.confirm(f"Remove everything of this number from {settings.data}, for good?", abort=True)
+    with _maintenance(settings, patience=PATIENCE) as maintenance:
+        done = forget_in(Layout(settings.data), maintenance, number)
+    typer.echo("\n".join(done.told()))
+    raise typer.Exit(0 if done.complete else 1)
+
+
+@app.command()
+def backup(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A new directory, or one with an earlier backup of this store.")
+    ],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """
+    Copy the store while it is written: everything acknowledged before this began is in the copy.
+
+    An earlier backup is brought up to date; files it has already are left as they are. Interrupted anywhere, run it
+    again: until it is done, backup.json in DIR says that it is not complete. To restore, copy DIR to where the store is
+    to be, or use it as --data.
+    """
+    settings = load(config, data=data)
+    from smsanalytics.store.backup import back_up
+    from smsanalytics.store.layout import Layout
+
+    done = back_up(Layout(settings.data), directory, patience=PATIENCE)
+    typer.echo(f"{directory} is a complete copy: {done.copied} files copied, {done.kept} kept, {done.removed} removed")
 
 
 @app.command()
@@ -482,6 +540,11 @@ def retry_rejected(
     run beside a collector, be interrupted, and be run again.
     """
     settings = load(config, data=data).for_serving()
+    if settings.pseudonym_key or not settings.keep_texts:
+        raise SettingsError(
+            "with pseudonym_key, or keep_texts = false, nothing can be recovered: refused callbacks are kept without "
+            "their bodies, and what was recovered could not be told from them"
+        )
     from smsanalytics import recovery
     from smsanalytics.refusals import outcome
     from smsanalytics.store.layout import Layout
@@ -575,13 +638,26 @@ def _span(account: str | None, reason: str | None, start: str | None, end: str |
     return Span(account, reason, moment_of(start, zone), moment_of(end, zone))
 
 
-def _publish(settings: Settings) -> None:
-    """Publish what was just written, unless somebody does so already."""
+def _privacy(settings: Settings) -> Privacy:
+    from smsanalytics.store.privacy import Privacy
+
+    key = settings.pseudonym_key.get_secret_value().encode() if settings.pseudonym_key else b""
+    return Privacy(key, keep_texts=settings.keep_texts)
+
+
+def _maintenance(settings: Settings, *, patience: float = 0.0) -> Maintenance:
     from smsanalytics.store.layout import Layout
     from smsanalytics.store.maintenance import Maintenance
 
+    kept: dict[str, int] = {table: days for table, days in settings.retention.items()}  # noqa: C416 - of any str
+    layout, privacy = Layout(settings.data), _privacy(settings)
+    return Maintenance(layout, settings.zones, retention=kept, privacy=privacy, patience=patience)
+
+
+def _publish(settings: Settings) -> None:
+    """Publish what was just written, unless somebody does so already."""
     try:
-        with Maintenance(Layout(settings.data), settings.zones) as maintenance:
+        with _maintenance(settings) as maintenance:
             maintenance.run()
         typer.echo("published")
     except StoreBusy:

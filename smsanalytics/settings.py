@@ -55,6 +55,12 @@ def _token(value: SecretStr) -> SecretStr:
     return value
 
 
+def _pseudonym_key(value: SecretStr) -> SecretStr:
+    if not TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError(f"a pseudonym key is {SECRET_LENGTH} or more characters of ASCII, without spaces")
+    return value
+
+
 def _zone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("no such time zone; an example is Europe/Moscow")
@@ -106,6 +112,9 @@ PathToken = Annotated[SecretStr, AfterValidator(_path_token)]
 Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_network)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+Kept = Literal[
+    "statuses", "incoming", "confirmations", "call_events", "sends", "confirmation_requests", "rejected", "messages"
+]  #: tables that may be kept for some time only
 FieldName = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
 OTHER_FIELDS = frozenset({"mes", "waitcall", "status", "md5", "sha1", "crc32"})  #: that say what a callback is
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
@@ -348,6 +357,16 @@ class Settings(BaseSettings):
         Accept a network file system for the journal.
     verify_signatures : bool, default True
         False accepts callbacks of accounts without a secret, and stores them as ``signed_by = 'none'``.
+    retention : dict of str to int
+        For how long a table is kept, by the UTC date of receipt (of ``messages``: of first sight); a table that is not
+        named is kept for ever. [days]
+    pseudonym_key : SecretStr, optional
+        Then phones are stored as pseudonyms made with it, and refused callbacks without their bodies. 20 or more
+        characters.
+    pseudonym_key_file : Path, optional
+        File that holds it.
+    keep_texts : bool, default True
+        False stores incoming SMS without their texts, and refused callbacks without their bodies.
     secret, secret_file
         Short form for the secret of the account ``default``.
     accounts : dict of str to Account
@@ -388,6 +407,10 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     allow_network_journal: bool = False
     verify_signatures: bool = True
+    retention: dict[Kept, Annotated[int, Field(ge=1, le=36500)]] = {}
+    pseudonym_key: Annotated[SecretStr, AfterValidator(_pseudonym_key)] | None = None
+    pseudonym_key_file: Path | None = None
+    keep_texts: bool = True
     secret: SecretStr | None = None
     secret_file: Path | None = None
     accounts: dict[Name, Account] = {}
@@ -396,12 +419,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_admin_token_file(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if not values.get("admin_token_file"):
-            return values
-        if values.get("admin_token"):
-            raise ValueError("admin_token and admin_token_file are both set; keep one of them")
-        return values | {"admin_token": _content(values, "admin_token_file")}
+    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in ("admin_token", "pseudonym_key"):
+            if values.get(f"{name}_file"):
+                if values.get(name):
+                    raise ValueError(f"{name} and {name}_file are both set; keep one of them")
+                values = values | {name: _content(values, f"{name}_file")}
+        return values
 
     @model_validator(mode="before")
     @classmethod

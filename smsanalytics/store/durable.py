@@ -106,3 +106,37 @@ def is_locked(directory: Path) -> bool:
     held = [line.split() for line in locks.read_text("utf-8").splitlines()]
     number = str(directory.stat().st_ino)
     return any("FLOCK" in words and "->" not in words and words[-3].endswith(f":{number}") for words in held)
+
+
+def give_way(lock: int, directory: Path, asked: Path) -> None:
+    """
+    Let go of a lock while somebody holds the one by which it is asked for, and take it again.
+
+    Parameters
+    ----------
+    lock : int
+        The descriptor that `locked` gave.
+    directory : Path
+        Of that lock.
+    asked : Path
+        The directory that those lock who wait for it.
+
+    Raises
+    ------
+    StoreBusy
+        If somebody else took it meanwhile, without asking, and holds it.
+    """
+    try:
+        with locked(asked, "the right to ask"):
+            return
+    except StoreBusy:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    waiting = os.open(asked, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreBusy(f"the store is in use by another process ({directory}); stop that one first") from None
+    finally:
+        os.close(waiting)

@@ -16,9 +16,12 @@ from smsanalytics.store import durable
 from smsanalytics.store.journal import DAY, entry, is_whole, line, version_of
 from smsanalytics.store.journal import VERSION as FORMAT
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
+from smsanalytics.store.privacy import Privacy
 from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, KIND_OF_TABLE, SORTED_BY, TABLE_OF_KIND, VERSION, typed
 
 PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, KV_METADATA {{smsanalytics: '{VERSION}'}}"
+
+EVERYTHING = Privacy()
 
 DUCKDB_FAILS = (duckdb.Error, UnicodeDecodeError)  # the latter where its error text ends within a character
 
@@ -34,7 +37,11 @@ class Flushed:
 
 
 def flush(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, writer: str, zones: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    writer: str,
+    zones: Mapping[str, str],
+    privacy: Privacy = EVERYTHING,
 ) -> Iterator[Flushed]:
     """
     Publish every sealed segment of a writer, up to the first that is still open, one with each step of the iterator.
@@ -52,6 +59,8 @@ def flush(
         The slot.
     zones : mapping of str to str
         Account to the zone of its text times.
+    privacy : Privacy
+        What is left out; the connection is prepared for it.
 
     Raises
     ------
@@ -62,17 +71,26 @@ def flush(
         if segment.state == "open":
             break
         if segment.seq > layout.published(writer):
-            done = _publish(connection, layout, writer, segment, zones)
+            done = _publish(connection, layout, writer, segment, zones, privacy)
             durable.replace(layout.slot(writer) / "published", b"%d\n" % segment.seq)
             yield done
         (layout.slot(writer) / segment.name).unlink()
 
 
 def _publish(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, writer: str, segment: SegmentFile, zones: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    writer: str,
+    segment: SegmentFile,
+    zones: Mapping[str, str],
+    privacy: Privacy,
 ) -> Flushed:
-    stage = _Stage(connection, layout.tmp / f"part-{writer}.jsonl", segment, zones)
+    stage = _Stage(connection, layout.tmp / f"part-{writer}.jsonl", segment, zones, privacy)
     stage.fill(layout.slot(writer) / segment.name)
+    if stage.unreadable and not privacy.keeps_bodies:  # in `rejected` is nothing of them then
+        quarantine = layout.slot(writer) / "quarantine"
+        durable.make_directory(quarantine)
+        durable.replace(quarantine / f"{segment.seq:010}.unreadable.lines", b"".join(stage.unreadable))
     rows = dict.fromkeys(EVENT_TABLES, 0)
     for table in stage.tables:
         rows[table] = count(connection, f"staged_{table}")
@@ -111,8 +129,14 @@ class _Stage:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, scratch: Path, segment: SegmentFile, zones: Mapping[str, str]
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        segment: SegmentFile,
+        zones: Mapping[str, str],
+        privacy: Privacy,
     ) -> None:
+        self._privacy = privacy
         self._connection, self._scratch, self._segment, self._zones = connection, scratch, segment, zones
         self.tables: list[str] = []
         self.unreadable: list[bytes] = []
@@ -187,7 +211,7 @@ class _Stage:
             for table in self.tables:
                 known = f"v BETWEEN 1 AND {FORMAT} AND fields IS NOT NULL"
                 of_kind = f"(FROM lines WHERE {known} AND kind = '{KIND_OF_TABLE[table]}')"
-                query = typed(table, of_kind, self._zones)
+                query = self._privacy.applied(table, typed(table, of_kind, self._zones))
                 self._connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table} AS {query}")
                 rows += count(self._connection, f"staged_{table} WHERE {on_date}")
         except DUCKDB_FAILS:

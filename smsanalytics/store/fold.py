@@ -26,6 +26,7 @@ from smsanalytics.store import durable, rollup
 from smsanalytics.store.flush import count, quoted, write
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live, Span
+from smsanalytics.store.retention import kept_messages
 from smsanalytics.store.rollup import KEY
 from smsanalytics.store.schema import MESSAGES, SORTED_BY
 from smsanalytics.store.tables import FOLDED, Tables
@@ -66,7 +67,7 @@ def fold(
         Whether there was anything to fold.
     """
     now = now or datetime.now(UTC)
-    live = Live() if anew else _live(layout)
+    live = Live(kept_messages(layout)) if anew else _live(layout)
     due = live.gathered_at is None or not 0 <= (now - live.gathered_at).total_seconds() < GATHER_SECONDS
     pending = live.folded != live.ahead
     slots = {writer: layout.published(writer) for writer in layout.slots()}
@@ -114,7 +115,7 @@ def _live(layout: Layout) -> Live:
     except StoreError as error:
         if "newer" in str(error):
             raise
-        return Live()  # a damaged one is made anew
+        return Live(kept_messages(layout))  # a damaged one is made anew
 
 
 def _writers(layout: Layout) -> set[str]:

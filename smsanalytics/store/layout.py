@@ -10,6 +10,8 @@ Where everything lies under the data directory, and what its names mean.
     journal/<slot>/published, counter     the last number published, the last number given
     journal/<slot>/quarantine/            lines that a recovery could not read
     maintenance.json                      when the maintenance published last, and how long it took
+    retention.json                        the date from which on each table is kept
+    privacy.json, texts.salt              with which key phones became pseudonyms; what digests of texts begin with
     tmp/                                  unfinished files; safe to empty while nothing runs
 
 The names are the catalogue: there is no other list of files.
@@ -17,6 +19,7 @@ The names are the catalogue: there is no other list of files.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -137,6 +140,11 @@ class Layout:
         return self.data / "maintenance.json"
 
     @property
+    def retention(self) -> Path:
+        """The file that says what is kept no longer."""
+        return self.data / "retention.json"
+
+    @property
     def messages(self) -> Path:
         """The roll-up."""
         return self.data / "messages"
@@ -164,11 +172,33 @@ class Layout:
         return self.messages / f"date={day}" / f"{generation:010}.parquet"
 
     def event_files(self, table: str) -> dict[date, list[EventFile]]:
-        """All files of a table by date, superseded ones among them."""
+        """All files of a table by date, superseded ones among them, and none of dates that are given up."""
+        since = self.kept_from().get(table, date.min)
         return {
             day: [file for path in partition.iterdir() if (file := EventFile.parse(path.name))]
             for day, partition in self._partitions(table)
+            if day >= since
         }
+
+    def kept_from(self) -> dict[str, date]:
+        """
+        The date before which nothing of a table counts, for tables of which something was given up.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be read.
+        """
+        if not self.retention.exists():
+            return {}
+        try:
+            said = json.loads(self.retention.read_bytes())["kept_from"]
+            return {table: date.fromisoformat(day) for table, day in said.items()}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise StoreError(
+                f"{self.retention} is damaged; without it dates that were given up would count again where files are "
+                "left: put it back from a backup, or remove it if that is all right"
+            ) from None
 
     def generations(self) -> dict[date, list[int]]:
         """The generations of messages there are by date, in order, superseded ones among them."""

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -13,14 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable, journal
 from smsanalytics.store.compact import compact, superseded
-from smsanalytics.store.flush import DUCKDB_FAILS, Flushed, flush
+from smsanalytics.store.flush import DUCKDB_FAILS, EVERYTHING, Flushed, flush
 from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
+from smsanalytics.store.privacy import Privacy
+from smsanalytics.store.retention import PAUSE, expire
 from smsanalytics.store.tables import connect
 
 GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may still open it
@@ -61,6 +65,12 @@ class Maintenance:
         Of the data directory.
     zones : mapping of str to str
         Account to the zone of its text times.
+    retention : mapping of str to int, optional
+        For how long tables are kept; those without a number for ever. [days]
+    privacy : Privacy, optional
+        What of callbacks is stored.
+    patience : float
+        How long to wait until the maintenance that runs makes way; with 0 it is not asked to. [s]
 
     Raises
     ------
@@ -70,20 +80,34 @@ class Maintenance:
         If a zone cannot be worked with.
     """
 
-    def __init__(self, layout: Layout, zones: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        zones: Mapping[str, str],
+        *,
+        retention: Mapping[str, int] = MappingProxyType({}),
+        privacy: Privacy = EVERYTHING,
+        patience: float = 0.0,
+    ) -> None:
         self._layout, self._zones = layout, zones
+        self._retention, self._privacy, self._patience = retention, privacy, patience
+        self._looked = -math.inf  # when for dates that ended, by the monotonic clock
         self._closing = contextlib.ExitStack()
         self._not_before = {"fold": 0.0, "tidy": 0.0}  # by the monotonic clock
 
     def __enter__(self) -> Maintenance:
         durable.make_directory(self._layout.tmp)
         with contextlib.ExitStack() as closing:
-            closing.enter_context(durable.locked(self._layout.data, "maintenance of this store"))
+            if self._patience:
+                closing.enter_context(durable.locked(self._layout.tmp, "another command that needs this store"))
+            locked = durable.locked(self._layout.data, "maintenance of this store", patience=self._patience)
+            self._lock = closing.enter_context(locked)
             for left_over in self._layout.tmp.iterdir():
                 if left_over.is_file():
                     left_over.unlink()
             self._connection = closing.enter_context(connect(self._layout, memory=MEMORY))
             known = {name for (name,) in self._connection.execute("SELECT name FROM pg_timezone_names()").fetchall()}
+            self._privacy.prepare(self._connection, self._layout)
             if strange := set(self._zones.values()) - known:
                 raise StoreError(f"DuckDB does not know the time zone {min(strange)}; an example is Europe/Moscow")
             self._closing = closing.pop_all()
@@ -113,6 +137,7 @@ class Maintenance:
     def follow(self, stop: threading.Event, *, pause: float = 1.0) -> None:
         """Run again and again; what was sealed before the stop was asked for is still published."""
         while not stop.wait(pause):
+            durable.give_way(self._lock, self._layout.data, self._layout.tmp)
             self._guarded()
         self._not_before["fold"] = 0.0
         self._guarded()
@@ -143,7 +168,7 @@ class Maintenance:
         self._adopt(writer)
         flushed = []
         try:
-            for one in flush(self._connection, self._layout, writer, self._zones):
+            for one in flush(self._connection, self._layout, writer, self._zones, self._privacy):
                 rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
                 log.info("published segment %s-%d: %s", one.writer, one.seq, rows or "nothing")
                 if one.unreadable:
@@ -163,9 +188,15 @@ class Maintenance:
     def _tidy(self) -> int:
         """Merge what is due, and sweep."""
         merged = sum(1 for _ in compact(self._connection, self._layout, Live.read(self._layout).folded))
+        self._expire()
         sweep(self._layout)
         self._not_before["tidy"] = time.monotonic() + TIDY_SECONDS
         return merged
+
+    def _expire(self) -> None:
+        if self._retention and time.monotonic() - self._looked >= PAUSE:
+            expire(self._layout, self._retention)
+            self._looked = time.monotonic()
 
     def _adopt(self, writer: str) -> None:
         """Seal what a dead collector left open; a living one holds its lock and does so itself."""

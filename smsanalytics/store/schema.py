@@ -129,7 +129,7 @@ _CALLED_AT = "coalesce(extra['called_at'], epoch_us(called_at)::VARCHAR)"
 IDENTITY: dict[str, tuple[str, ...]] = {
     # what makes two rows the same event told twice: what is signed, and its time as it was sent, believed or not
     "statuses": ("account", "message_id", "phone", "coalesce(status::VARCHAR, extra['status'])", _STATUS_AT),
-    "incoming": ("account", "phone", "to_number", "text", _SENT_AT),
+    "incoming": ("account", "phone", "to_number", "coalesce(text, extra['text_digest'])", _SENT_AT),
     "confirmations": ("account", "phone", _CALLED_AT),
     "call_events": ("account", "message_id", "phone", "keys", "extra"),
     "sends": tuple(name for name in COLUMNS["sends"] if name != "source"),

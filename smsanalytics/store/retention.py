@@ -1,0 +1,122 @@
+"""
+What a table keeps no longer: whole dates, given up by one file and removed after it.
+
+``retention.json`` says, for each table, the date before which nothing counts. It is durable before anything is removed,
+so readers stop listing a date first, and its files go when nobody can still be about to open them. What it says is
+never taken back: a date of which some files may be gone must not count again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from smsanalytics.store import durable
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
+from smsanalytics.store.schema import EVENT_TABLES
+from smsanalytics.store.tables import FOLDED
+
+PAUSE = 3600.0  #: between two looks for dates that ended [s]
+GRACE_SECONDS = 60.0  #: a reader that has just listed a file may still open it
+
+log = logging.getLogger("smsanalytics.maintenance")
+
+
+def expire(layout: Layout, days: Mapping[str, int], *, now: datetime | None = None) -> dict[str, int]:
+    """
+    Give up the dates that a table need not keep any longer, and remove the files of those given up before.
+
+    Interrupted anywhere, it is finished by the next call. The caller holds the lock of the maintenance.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the data directory.
+    days : mapping of str to int
+        For how many days before today a table is kept; one that is not named is kept for ever.
+    now : datetime, optional
+        Instead of the clock's.
+
+    Returns
+    -------
+    dict of str to int
+        Dates given up by this call, by table.
+    """
+    today = (now or datetime.now(UTC)).astimezone(UTC).date()
+    before = layout.kept_from()
+    wanted = {table: today - timedelta(days=number) for table, number in days.items()}
+    after = before | {table: max(day, before.get(table, day)) for table, day in wanted.items()}
+    given_up = {table: _count(layout, table, before.get(table), day) for table, day in after.items()}
+    if after != before:
+        said = {table: str(day) for table, day in sorted(after.items())}
+        durable.replace(layout.retention, orjson.dumps({"kept_from": said}, option=orjson.OPT_INDENT_2))
+    if "messages" in after:
+        _give_up_messages(layout, after["messages"])
+    _remove(layout, after)
+    for table, number in given_up.items():
+        if number:
+            log.info("%d dates of %s before %s are given up", number, table, after[table])
+    return {table: number for table, number in given_up.items() if number}
+
+
+def kept_messages(layout: Layout) -> dict[date, int]:
+    """
+    The generations of messages that can never be made anew: of dates whose events may be gone.
+
+    A fold that makes everything anew begins with these, and with nothing where no events were given up. What tells of
+    them is not ``live.json``, which may be damaged, but the newest file of each date.
+    """
+    kept_from = layout.kept_from()
+    since = kept_from.get("messages", date.min)
+    until = max((kept_from[table] for table in FOLDED if table in kept_from), default=date.min)
+    found = layout.generations()
+    return {day: max(found[day]) for day in found if since <= day < until and found[day]}
+
+
+def _count(layout: Layout, table: str, since: date | None, until: date) -> int:
+    dates = {_date(path) for path in (layout.data / table).glob("date=*")}
+    return sum(1 for day in dates if day and day < until and (since is None or day >= since))
+
+
+def _date(partition: Path) -> date | None:
+    try:
+        return date.fromisoformat(partition.name.removeprefix("date="))
+    except ValueError:
+        return None
+
+
+def _give_up_messages(layout: Layout, until: date) -> None:
+    """Take dates out of ``live.json``; their files are swept like all that stopped counting."""
+    live = Live.read(layout)
+    stays = {day: generation for day, generation in live.generations.items() if day >= until}
+    if len(stays) == len(live.generations):
+        return
+    for day in live.generations.keys() - stays.keys():
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(layout.message_file(day, live.generations[day]))  # its grace period begins now
+    durable.replace(layout.live_messages, dataclasses.replace(live, generations=stays).encoded())
+
+
+def _remove(layout: Layout, kept_from: Mapping[str, date]) -> None:
+    """Remove the files of dates that were given up long enough ago, and directories that are empty by now."""
+    if not layout.retention.exists() or layout.retention.stat().st_mtime > time.time() - GRACE_SECONDS:
+        return
+    for table, until in kept_from.items():
+        ended = [path for path in (layout.data / table).glob("date=*") if (day := _date(path)) and day < until]
+        for partition in ended:
+            if table in EVENT_TABLES:
+                for path in partition.glob("*.parquet"):
+                    path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # messages that are not swept yet
+                partition.rmdir()
+        if ended:
+            durable.sync_directory(layout.data / table)

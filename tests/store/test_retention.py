@@ -1,0 +1,184 @@
+"""What is given up does not count any longer, is removed later, and what it made stays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from programs import need
+from tracing import ON_THE_DISK, calls_of
+
+from smsanalytics import open_store
+from smsanalytics.errors import StoreError
+from smsanalytics.settings import Kept, load
+from smsanalytics.store.journal import Journal, entry
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
+from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.store.retention import expire, kept_messages
+from smsanalytics.store.schema import EVENT_TABLES
+from smsanalytics.store.tables import connect
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+FIRST, MIDDLE, TODAY = date(2026, 11, 1), date(2026, 11, 12), date(2026, 11, 22)
+AGES = {FIRST: 21, MIDDLE: 10, TODAY: 0}
+
+
+@pytest.fixture
+def layout(tmp_path):
+    """A status of its own message, and a refused callback, on each of three dates."""
+    layout = Layout(tmp_path / "data")
+    for number, age in enumerate(AGES.values(), start=1):
+        add(layout, number, NOON - timedelta(days=age))
+    run(layout)
+    return layout
+
+
+def add(layout, number, at):
+    status = {"message_id": str(number), "phone": "79001230001", "status": "1"}
+    told = {"status": status, "rejected": {"reason": "signature", "remote": "", "body": "AA=="}}
+    writer = Journal(layout, "w0", now=lambda: int(at.timestamp()) * 10**9)
+    writer.write(
+        [
+            entry(account="default", kind=kind, signed_by="md5", key="", fields=fields, extra={})
+            for kind, fields in told.items()
+        ]
+    )
+    writer.close()
+
+
+def run(layout, **retention):
+    with Maintenance(layout, {}, retention=retention) as maintenance:
+        maintenance.run()
+
+
+def on_disk(layout, table):
+    return sorted(date.fromisoformat(path.name[5:]) for path in (layout.data / table).glob("date=*"))
+
+
+def later(layout):
+    """As if a minute had passed."""
+    for path in (layout.retention, *layout.messages.rglob("*.parquet")):
+        os.utime(path, (0, 0))
+
+
+def test_a_date_that_is_given_up_is_not_listed_and_goes_when_no_reader_can_still_open_it(layout):
+    store = open_store(layout.data)
+    listed = store.statuses()
+    assert expire(layout, {"statuses": 10}, now=NOON) == {"statuses": 1}
+    assert [path.parent.name for path in store.files("statuses")] == ["date=2026-11-12", "date=2026-11-22"]
+    assert len(store.files("rejected")) == 3  # without a number it is kept for ever
+    assert len(listed.fetchall()) == 3  # who had listed it can still read it
+    assert on_disk(layout, "statuses") == [FIRST, MIDDLE, TODAY]
+    expire(layout, {"statuses": 10}, now=NOON)
+    assert on_disk(layout, "statuses") == [FIRST, MIDDLE, TODAY]
+    later(layout)
+    expire(layout, {"statuses": 10}, now=NOON)
+    assert on_disk(layout, "statuses") == [MIDDLE, TODAY]
+    assert on_disk(layout, "rejected") == [FIRST, MIDDLE, TODAY]
+
+
+def test_messages_of_a_date_are_given_up_by_what_says_which_of_them_count(layout):
+    expire(layout, {"messages": 11}, now=NOON)
+    assert sorted(Live.read(layout).generations) == [MIDDLE, TODAY]
+    assert {number for (number,) in open_store(layout.data).messages().select("message_id").fetchall()} == {2, 3}
+    later(layout)
+    run(layout)  # which sweeps
+    expire(layout, {"messages": 11}, now=NOON)
+    assert on_disk(layout, "messages") == [MIDDLE, TODAY]
+    assert len(open_store(layout.data).statuses().fetchall()) == 3
+
+
+def test_what_is_given_up_stays_so_when_more_is_to_be_kept_again(layout):
+    expire(layout, {"statuses": 5}, now=NOON)
+    expire(layout, {"statuses": 400}, now=NOON)
+    assert len(open_store(layout.data).files("statuses")) == 1
+    expire(layout, {}, now=NOON)
+    assert len(open_store(layout.data).files("statuses")) == 1
+
+
+def test_messages_whose_events_are_given_up_can_be_told_from_those_that_can_be_made_anew(layout):
+    assert kept_messages(layout) == {}
+    before = Live.read(layout).generations
+    expire(layout, {"statuses": 10, "rejected": 1}, now=NOON)
+    assert kept_messages(layout) == {FIRST: before[FIRST]}
+    layout.live_messages.write_bytes(b"damaged")
+    assert kept_messages(layout) == {FIRST: before[FIRST]}
+    expire(layout, {"sends": 1}, now=NOON)
+    assert sorted(kept_messages(layout)) == [FIRST, MIDDLE]
+
+
+def test_what_is_made_anew_keeps_messages_whose_events_are_given_up(layout):
+    fold = pytest.importorskip("smsanalytics.store.fold").fold
+
+    add(layout, 4, NOON - timedelta(days=AGES[FIRST]))
+    run(layout)
+    expire(layout, {"statuses": 17}, now=NOON)
+    add(layout, 1, NOON - timedelta(days=16))  # a later word of a message whose first one is gone
+    run(layout)
+    fold(connect(layout), layout, anew=True)
+    assert sorted(open_store(layout.data).messages().select("message_id").fetchall()) == [(1,), (2,), (3,), (4,)]
+    layout.live_messages.write_bytes(b"damaged")
+    run(layout)
+    assert sorted(open_store(layout.data).messages().select("message_id").fetchall()) == [(1,), (2,), (3,), (4,)]
+
+
+def test_a_number_of_a_segment_is_not_given_twice_when_all_files_are_gone(layout):
+    expire(layout, dict.fromkeys(EVENT_TABLES, 1), now=NOON + timedelta(days=9))
+    later(layout)
+    expire(layout, dict.fromkeys(EVENT_TABLES, 1), now=NOON + timedelta(days=9))
+    assert on_disk(layout, "statuses") == on_disk(layout, "rejected") == []
+    assert layout.last_number("w0") == 3
+
+
+def test_the_maintenance_looks_for_dates_that_ended_once_an_hour(layout):
+    with Maintenance(layout, {}, retention={"statuses": 1}) as maintenance:
+        maintenance.run()
+        first = layout.retention.stat().st_mtime_ns
+        os.utime(layout.retention, (0, 0))
+        maintenance.run()
+        assert on_disk(layout, "statuses") == [FIRST, MIDDLE, TODAY]  # nothing was looked at
+        maintenance._looked -= 3600
+        maintenance.run()
+    assert first
+    assert on_disk(layout, "statuses") == []
+
+
+def test_a_damaged_note_of_what_was_given_up_is_not_taken_for_none(layout):
+    layout.retention.write_bytes(b"{")
+    with pytest.raises(StoreError, match=r"retention\.json is damaged"):
+        open_store(layout.data).files("statuses")
+
+
+def test_the_settings_name_every_table_and_days(tmp_path):
+    assert set(Kept.__args__) == {*EVENT_TABLES, "messages"}
+    config = tmp_path / "smsanalytics.toml"
+    config.write_text("[retention]\nstatuses = 400\nrejected = 30\n")
+    assert load(config).retention == {"statuses": 400, "rejected": 30}
+
+
+def test_nothing_is_removed_before_the_note_is_durable(layout, tmp_path):
+    need("strace", "the order of its calls cannot be seen")
+    expire(layout, {"rejected": 12}, now=NOON)
+    later(layout)
+    log = tmp_path / "log"
+    strace = ["strace", "-f", "-y", "-s", "300", "-o", str(log), "-e", f"trace={','.join(ON_THE_DISK)},rmdir"]
+    program = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from smsanalytics.store import retention
+from smsanalytics.store.layout import Layout
+retention.GRACE_SECONDS = -60.0
+retention.expire(Layout(Path(sys.argv[1])), {"statuses": 10, "rejected": 12}, now=datetime(2026, 11, 22, 12, tzinfo=UTC))
+"""
+    subprocess.run([*strace, sys.executable, "-c", program, str(layout.data)], check=True)
+    calls = calls_of(log)
+    [note] = [call for call in calls if call.name.startswith("rename") and call.paths[-1] == str(layout.retention)]
+    durable = min(call.end for call in calls if call.name == "fsync" and call.start > note.end)
+    removed = [call for call in calls if call.name.startswith("unlink") and call.file.endswith(".parquet")]
+    assert len(removed) == 2
+    assert all(call.start > durable for call in removed)
