@@ -128,12 +128,12 @@ class _Stage:
         """
         lines = [text + b"\n" for text in source.read_bytes().split(b"\n") if text]
         whole = [text for text in lines if is_whole(text)]
-        if (newest := max(map(version_of, whole), default=0)) > FORMAT:
+        if (newest := max(map(version_of, {text[:16] for text in whole}), default=0)) > FORMAT:
             raise StoreError(
                 f"journal/{source.parent.name}/{source.name} was written by a newer smsanalytics, in format {newest} "
                 f"where this one reads up to {FORMAT}; nothing is lost: the newer one will publish it"
             )
-        self.unreadable = [text for text in lines if not is_whole(text)]
+        self.unreadable = [] if len(whole) == len(lines) else [text for text in lines if not is_whole(text)]
         if not self.unreadable and self._readable(source, len(lines)):
             return
         if not self._lines_readable(whole):

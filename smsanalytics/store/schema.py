@@ -182,6 +182,11 @@ SORTED_BY = {
     "messages": "message_id, phone, account",
 }
 
+FIELDS = (  # of the journal's lines, of all kinds; a name that is absent is read as NULL
+    "message_id", "phone", "status", "err", "status_at", "status_time", "type", "parts", "cost", "sender", "operator",
+    "mcc", "mnc", "country", "region", "flag", "incoming_id", "to_number", "text", "sent_at", "sent_time", "called_at",
+    "keys", "tag", "purpose", "source", "requested_at", "number_to_call", "request_id", "reason", "remote", "body",
+)  # fmt: skip
 JOURNAL = {
     "v": "INTEGER",
     "received_at": "BIGINT",
@@ -189,7 +194,7 @@ JOURNAL = {
     "kind": "VARCHAR",
     "signed_by": "VARCHAR",
     "key": "VARCHAR",
-    "fields": "MAP(VARCHAR, VARCHAR)",
+    "fields": f"STRUCT({', '.join(f'{name} VARCHAR' for name in FIELDS)})",  # three times quicker than a MAP
     "extra": "MAP(VARCHAR, VARCHAR)",
     "crc": "VARCHAR",
 }
