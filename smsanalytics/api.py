@@ -19,8 +19,9 @@ from smsanalytics.periods import Moment, zone_of
 from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where
 from smsanalytics.store import records, sheet
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
-from smsanalytics.store.tables import Live, Tables, connect
+from smsanalytics.store.tables import Tables, connect
 
 HELD = 5_000_000  #: messages that a store holds at most
 

@@ -20,7 +20,8 @@ from smsanalytics.metrics.latency import WITHIN
 from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, Types, counted_only, matching, names_of, with_attrs
 from smsanalytics.metrics.reachability import LOOKUPS
 from smsanalytics.periods import Moment, moment_of, zone_of
-from smsanalytics.store.tables import Live, Tables, moment
+from smsanalytics.store.live import Live
+from smsanalytics.store.tables import Tables, moment
 
 TIMES = ("day", "hour", "weekday", "week", "month")
 BY_MESSAGE = (*TIMES, "operator", "mcc", "mnc", "country", "sender", "type", "parts", "tag", "account", "status", "err")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from smsanalytics.doctor.finding import Finding, fail, ok, warn
 from smsanalytics.settings import Settings
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.tables import Live
+from smsanalytics.store.live import Live
 
 UNSYNCHRONISED = 0x0040  # STA_UNSYNC
 TOLERANCE = timedelta(seconds=5)

@@ -207,5 +207,5 @@ def _rejected(text: bytes, segment: SegmentFile) -> bytes:
 
 def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """The number of rows of a relation."""
-    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-    return int(row[0]) if row else 0
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
+    return int(rows)

@@ -18,9 +18,9 @@ The names are the catalogue: there is no other list of files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Self
 
@@ -181,18 +181,43 @@ class Layout:
         found = sorted((self.data / table).glob("date=*"))
         return [(day, path) for path in found if (day := _date(path.name.removeprefix("date=")))]
 
-    def live_files(self, table: str, *, published: dict[str, int] | None = None) -> list[Path]:
+    def live_files(
+        self,
+        table: str,
+        *,
+        published: Mapping[str, int] | None = None,
+        after: Mapping[str, int] | None = None,
+        until: datetime | None = None,
+    ) -> list[Path]:
         """
         The exact list of files that hold a table, each event once.
 
-        `published` limits it to segments up to a number for each writer; a writer without a number is left out.
+        Parameters
+        ----------
+        table : str
+            One of the tables of events.
+        published : mapping of str to int, optional
+            Only segments up to a number for each writer; a writer without a number is left out.
+        after : mapping of str to int, optional
+            Only files that hold a segment beyond a number for each writer, 0 for one without.
+        until : datetime, optional
+            Only files that may hold something received by then.
         """
         paths = []
         for day, files in self.event_files(table).items():
+            if until is not None and day > until.astimezone(UTC).date():
+                continue
             if published is not None:
                 files = [file for file in files if file.last <= published.get(file.writer, 0)]
-            paths += [self.event_file(table, day, file) for file in live(files)]
+            found = live(files)
+            if after is not None:
+                found = [file for file in found if file.last > after.get(file.writer, 0)]
+            paths += [self.event_file(table, day, file) for file in found]
         return paths
+
+    def writers(self, table: str) -> set[str]:
+        """Every writer of whom a table has a file."""
+        return {file.writer for files in self.event_files(table).values() for file in files}
 
     def segments(self, writer: str) -> list[SegmentFile]:
         """The journal segments of a writer, in order."""

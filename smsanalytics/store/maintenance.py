@@ -1,4 +1,4 @@
-"""One pass over the store: seal what was left over, publish, fold, sweep."""
+"""One pass over the store: seal what was left over, publish, fold, merge, sweep."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
-
 from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable, journal
-from smsanalytics.store.flush import DUCKDB_FAILS, Flushed, flush, write
+from smsanalytics.store.compact import compact, superseded
+from smsanalytics.store.flush import DUCKDB_FAILS, Flushed, flush
+from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.schema import SORTED_BY
-from smsanalytics.store.tables import FOLDED, Live, Tables, connect
+from smsanalytics.store.live import Live
+from smsanalytics.store.tables import connect
 
 GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may still open it
+TIDY_SECONDS = 60.0  #: between two looks for what can be merged or swept
+FOLD_SHARE = 0.1  #: of the time, at most, that folding takes: a large store is folded less often
+MEMORY = "700MB"  #: of DuckDB
 
 log = logging.getLogger("smsanalytics.maintenance")
 
@@ -34,6 +37,7 @@ class Pass:
 
     flushed: list[Flushed]
     folded: bool
+    merged: int = 0
 
     @property
     def rows(self) -> dict[str, int]:
@@ -69,6 +73,7 @@ class Maintenance:
     def __init__(self, layout: Layout, zones: Mapping[str, str]) -> None:
         self._layout, self._zones = layout, zones
         self._closing = contextlib.ExitStack()
+        self._not_before = {"fold": 0.0, "tidy": 0.0}  # by the monotonic clock
 
     def __enter__(self) -> Maintenance:
         durable.make_directory(self._layout.tmp)
@@ -77,7 +82,7 @@ class Maintenance:
             for left_over in self._layout.tmp.iterdir():
                 if left_over.is_file():
                     left_over.unlink()
-            self._connection = closing.enter_context(connect(self._layout))
+            self._connection = closing.enter_context(connect(self._layout, memory=MEMORY))
             known = {name for (name,) in self._connection.execute("SELECT name FROM pg_timezone_names()").fetchall()}
             if strange := set(self._zones.values()) - known:
                 raise StoreError(f"DuckDB does not know the time zone {min(strange)}; an example is Europe/Moscow")
@@ -87,9 +92,14 @@ class Maintenance:
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    def run(self) -> Pass:
+    def run(self, *, anew: bool = False) -> Pass:
         """
         Do everything there is to do.
+
+        Parameters
+        ----------
+        anew : bool
+            Make ``messages`` from all events, instead of folding new ones into it.
 
         Raises
         ------
@@ -97,43 +107,65 @@ class Maintenance:
             If the disk, or DuckDB, does not let it, or a newer version wrote a segment. What can be done without it is
             done, the rest by the next pass.
         """
+        self._not_before = dict.fromkeys(self._not_before, 0.0)
+        return self._guarded(anew=anew)
+
+    def follow(self, stop: threading.Event, *, pause: float = 1.0) -> None:
+        """Run again and again; what was sealed before the stop was asked for is still published."""
+        while not stop.wait(pause):
+            self._guarded()
+        self._not_before["fold"] = 0.0
+        self._guarded()
+
+    def _guarded(self, *, anew: bool = False) -> Pass:
         try:
-            return self._run()
+            return self._run(anew=anew)
         except OSError as error:
             raise StoreError(f"maintenance stopped: {os.strerror(error.errno or errno.EIO)}") from None
         except DUCKDB_FAILS as error:  # its text may quote values
             raise StoreError(f"maintenance stopped: {type(error).__name__} in DuckDB") from None
 
-    def _run(self) -> Pass:
-        flushed: list[Flushed] = []
+    def _run(self, *, anew: bool) -> Pass:
         stuck: list[StoreError] = []
         started = time.monotonic()
-        for writer in self._layout.slots():
-            self._adopt(writer)
-            try:
-                for one in flush(self._connection, self._layout, writer, self._zones):
-                    rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
-                    log.info("published segment %s-%d: %s", one.writer, one.seq, rows or "nothing")
-                    if one.unreadable:
-                        log.error("%d lines of it could not be read; they are in the table rejected", one.unreadable)
-                    flushed.append(one)
-            except StoreError as error:  # of this writer; the others go on
-                stuck.append(error)
-        folded = fold(self._connection, self._layout)
-        sweep(self._layout)
+        flushed = [one for writer in self._layout.slots() for one in self._publish(writer, stuck)]
+        folded = self._fold(anew=anew) if started >= self._not_before["fold"] else False
+        merged = self._tidy() if started >= self._not_before["tidy"] else 0
         if flushed:
             told = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "seconds": round(time.monotonic() - started, 3)}
             durable.replace(self._layout.last_pass, json.dumps(told).encode())
         if stuck:
             raise stuck[0]
-        return Pass(flushed, folded)
+        return Pass(flushed, folded, merged)
 
-    def follow(self, stop: threading.Event, *, pause: float = 1.0) -> None:
-        """Run again and again; what was sealed before the stop was asked for is still published."""
-        stopping = False
-        while not stopping:
-            stopping = stop.wait(pause)
-            self.run()
+    def _publish(self, writer: str, stuck: list[StoreError]) -> list[Flushed]:
+        """Publish what a writer sealed; an error is this writer's, the others go on."""
+        self._adopt(writer)
+        flushed = []
+        try:
+            for one in flush(self._connection, self._layout, writer, self._zones):
+                rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
+                log.info("published segment %s-%d: %s", one.writer, one.seq, rows or "nothing")
+                if one.unreadable:
+                    log.error("%d lines of it could not be read; they are in the table rejected", one.unreadable)
+                flushed.append(one)
+        except StoreError as error:
+            stuck.append(error)
+        return flushed
+
+    def _fold(self, *, anew: bool) -> bool:
+        started = time.monotonic()
+        folded = fold(self._connection, self._layout, anew=anew)
+        ended = time.monotonic()
+        self._not_before["fold"] = ended + (ended - started) * (1 / FOLD_SHARE - 1)
+        return folded
+
+    def _tidy(self) -> int:
+        """Merge what is due, and sweep."""
+        merged = sum(1 for _ in compact(self._connection, self._layout, Live.read(self._layout).folded))
+        sweep(self._layout)
+        self._not_before["tidy"] = time.monotonic() + TIDY_SECONDS
+        return merged
 
     def _adopt(self, writer: str) -> None:
         """Seal what a dead collector left open; a living one holds its lock and does so itself."""
@@ -142,48 +174,10 @@ class Maintenance:
             journal.recover(slot)
 
 
-def fold(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
-    """
-    Bring ``messages`` up to everything published; tell whether there was anything new.
-
-    All dates are written anew under new names, and replacing ``live.json`` commits them: a reader sees a fold whole
-    or not at all, and a crash only repeats it.
-    """
-    try:
-        live = Live.read(layout)
-    except StoreError:
-        live = Live({}, {}, None)
-    there = [file for table in FOLDED for files in layout.event_files(table).values() for file in files]
-    writers = {*layout.slots(), *(file.writer for file in there)}  # also those whose journal is gone
-    published = {writer: layout.published(writer) for writer in sorted(writers)}
-    if not any(published[file.writer] >= file.last > live.folded.get(file.writer, 0) for file in there):
-        return False
-    tables = Tables(layout, connection)
-    events = [tables.events(table, published=published) for table in FOLDED]
-    connection.execute("DROP TABLE IF EXISTS folding")
-    tables.folded(*events).create("folding")
-    newest = max((at for table in events for (at,) in table.max("received_at").fetchall() if at), default=None)
-    used = [generation for generations in layout.generations().values() for generation in generations]
-    generation = 1 + max([*used, *live.generations.values()], default=0)
-    dates = [day for (day,) in connection.execute("SELECT DISTINCT first_seen_at::DATE FROM folding").fetchall()]
-    for day in sorted(dates):
-        query = f"FROM folding WHERE first_seen_at::DATE = DATE '{day}' ORDER BY {SORTED_BY['messages']}"
-        write(connection, query, layout.tmp / "messages", layout.message_file(day, generation))
-    connection.execute("DROP TABLE folding")
-    for day, superseded in live.generations.items():
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(layout.message_file(day, superseded))  # its grace period begins now
-    as_of = newest.astimezone(UTC) if newest else None
-    durable.make_directory(layout.messages)
-    durable.replace(layout.live_messages, Live(dict.fromkeys(dates, generation), published, as_of).encoded())
-    log.info("folded up to %s", ", ".join(f"{writer}-{seq}" for writer, seq in published.items()))
-    return True
-
-
 def sweep(layout: Layout, *, now: float | None = None) -> list[Path]:
-    """Delete message files that stopped counting so long ago that no reader can still be about to open them."""
-    counting = Live.read(layout).generations
+    """Delete files that stopped counting so long ago that no reader can still be about to open them."""
     old = (time.time() if now is None else now) - GRACE_SECONDS
+    counting = Live.read(layout).generations
     swept = [
         path
         for day, generations in layout.generations().items()
@@ -192,6 +186,7 @@ def sweep(layout: Layout, *, now: float | None = None) -> list[Path]:
         and (path := layout.message_file(day, generation)).exists()
         and path.stat().st_mtime < old
     ]
+    swept += superseded(layout, before=old)
     for path in swept:
         path.unlink()
     return swept

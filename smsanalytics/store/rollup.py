@@ -1,24 +1,23 @@
 """
-Events → one row per message: a fold in which every column is a `min` or a `max`.
+Events → one row per message: a fold in which every column is a `min` or a `max`, as queries of DuckDB.
 
-So folding an event twice, late, or in any order gives the same row. Written for frames of any lazy engine.
+So folding an event twice, late, or in any order gives the same row.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
-import narwhals as nw
+from collections.abc import Sequence
 
 from smsanalytics.codes import DELIVERED, FAILED, NO_STATUS, OPEN, TEST_MODE_ERR
+from smsanalytics.store.schema import MESSAGES
 
 KEY = ("account", "message_id", "phone")
-TERMS, PRICE = ("type", "sender"), ("parts", "cost")  #: each pair travels together
-NETWORK = ("mcc", "mnc", "operator", "country", "region")
+TOGETHER = {  # values that travel together
+    "terms": ("type", "sender"),
+    "price": ("parts", "cost"),
+    "network": ("mcc", "mnc", "operator", "country", "region"),
+}
 SEPARATOR = "\x1f"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 MERGE = {
     "first_seen_at": "min",
     "sent_at": "min",
@@ -43,97 +42,119 @@ MERGE = {
 }
 SENDS_YIELD = 5 * 10**15  #: µs added to the receipt of what a send says: it counts where no callback says any
 
-STORED_TYPES = {"type": nw.Int16(), "parts": nw.Int32(), "cost": nw.Decimal(12, 4)}
+_TEXTS = ("sender", "operator", "mcc", "mnc", "country", "region")
+_SINCE = {  # a packed code is stored as what it is beyond this time, and a receipt likewise: small numbers take no room
+    "delivered_code": "delivered_at",
+    "failed_code": "failed_at",
+    "unknown_code": "first_status_at",
+    "open_code": "opened_at",
+}
 
-Frame = nw.LazyFrame[Any]
 
-
-def rows_of(events: Frame) -> Frame:
+def rows_of_statuses(statuses: str) -> str:
     """
-    Turn each status into a row that `merge` can fold: one event is a message of which nothing else is known.
+    Turn each status into a row that `merged` can fold: one event is a message of which nothing else is known.
 
     The latest status of each class is one integer, ``seconds·2^24 + (status + 128)·2^16 + (err + 1, or 0)``, so that
     its `max` keeps time, status and err together. Values that travel together are one text that begins with the time
     of receipt, so that its `min` is the earliest report: they are unsigned, and a later one must not overwrite it.
+
+    Parameters
+    ----------
+    statuses : str
+        A relation with the columns of the table, as SQL.
     """
-    status = nw.col("status").fill_null(NO_STATUS)
-    at = nw.col("status_at")
-    code = (_since_epoch(at).dt.total_seconds().cast(nw.Int64) * 2**24) + (status.cast(nw.Int64) + 128) * 2**16
-    code = code + nw.when(nw.col("err").is_null()).then(0).otherwise(nw.col("err").cast(nw.Int64) + 1)
-    never = nw.lit(None, dtype=nw.Datetime("us", "UTC"))
-    return events.filter(~nw.col("message_id").is_null()).select(
-        *KEY,
-        first_seen_at=nw.col("received_at"),
-        sent_at=never,
-        first_status_at=at,
-        last_status_at=at,
-        opened_at=nw.when(status.is_in(OPEN)).then(at),
-        accepted_at=nw.when(status == 0).then(at),
-        delivered_at=nw.when(status.is_in(DELIVERED)).then(at),
-        read_at=nw.when(status.is_in([2, 4])).then(at),
-        clicked_at=nw.when(status == 4).then(at),
-        failed_at=nw.when(status.is_in(FAILED)).then(at),
-        delivered_code=nw.when(status.is_in(DELIVERED)).then(code),
-        failed_code=nw.when(status.is_in(FAILED)).then(code),
-        unknown_code=nw.when(~status.is_in([*DELIVERED, *FAILED, *OPEN])).then(code),
-        open_code=nw.when(status.is_in(OPEN)).then(code),
-        hlr=nw.col("hlr"),
-        test_mode=(nw.col("err") == TEST_MODE_ERR).fill_null(value=False),
-        terms=_together(TERMS),
-        price=_together(PRICE),
-        network=_together(NETWORK),
-        tag=nw.lit(None, dtype=nw.String),
-    )
+    code = f"{_seconds('status_at')} + (told + 128) * {2**16} + coalesce(err + 1, 0)"
+    known = ", ".join(map(str, [*DELIVERED, *FAILED, *OPEN]))
+    columns = {
+        "first_seen_at": "received_at",
+        "sent_at": "NULL::TIMESTAMPTZ",
+        "first_status_at": "status_at",
+        "last_status_at": "status_at",
+        "opened_at": _where(OPEN, "status_at"),
+        "accepted_at": _where([0], "status_at"),
+        "delivered_at": _where(DELIVERED, "status_at"),
+        "read_at": _where([2, 4], "status_at"),
+        "clicked_at": _where([4], "status_at"),
+        "failed_at": _where(FAILED, "status_at"),
+        "delivered_code": _where(DELIVERED, code),
+        "failed_code": _where(FAILED, code),
+        "unknown_code": f"CASE WHEN told NOT IN ({known}) THEN {code} END",
+        "open_code": _where(OPEN, code),
+        "hlr": "hlr",
+        "test_mode": f"coalesce(err = {TEST_MODE_ERR}, false)",
+        "tag": "NULL::VARCHAR",
+    } | {name: _together(name, "epoch_us(received_at)") for name in TOGETHER}
+    told = f"SELECT *, coalesce(status, {NO_STATUS})::BIGINT AS told FROM {statuses} WHERE message_id IS NOT NULL"
+    return _rows(columns, f"({told})")
 
 
-def rows_of_sends(sends: Frame) -> Frame:
-    """Turn each send into a row that `merge` can fold: a message without any callback yet."""
-    never, nothing, no = nw.lit(None, dtype=nw.Datetime("us", "UTC")), nw.lit(None, dtype=nw.Int64), nw.lit(value=False)
-    known = {
-        "first_seen_at": nw.col("sent_at"),
-        "sent_at": nw.col("sent_at"),
-        "hlr": no,
-        "test_mode": no,
-        "terms": _together(TERMS, later=SENDS_YIELD),
-        "price": _together(PRICE, later=SENDS_YIELD),
-        "network": nw.lit(None, dtype=nw.String),
-        "tag": nw.col("tag"),
+def rows_of_sends(sends: str) -> str:
+    """Turn each send into a row that `merged` can fold: a message without any callback yet."""
+    receipt = f"epoch_us(received_at) + {SENDS_YIELD}"
+    columns = {
+        "first_seen_at": "sent_at",
+        "sent_at": "sent_at",
+        "hlr": "false",
+        "test_mode": "false",
+        "terms": _together("terms", receipt),
+        "price": _together("price", receipt),
+        "network": "NULL::VARCHAR",
+        "tag": "tag",
     }
-    unknown = {name: nothing if name.endswith("_code") else never for name in MERGE if name not in known}
-    columns = known | unknown
-    return sends.with_columns(type=nw.lit(None, dtype=nw.Int16)).select(*KEY, **{name: columns[name] for name in MERGE})
+    unknown = {
+        name: f"NULL::{'BIGINT' if name.endswith('_code') else 'TIMESTAMPTZ'}" for name in MERGE if name not in columns
+    }
+    return _rows(columns | unknown, f"(SELECT *, NULL::SMALLINT AS type FROM {sends})")
 
 
-def merge(rows: Frame) -> Frame:
+def rows_of_messages(messages: str) -> str:
+    """Turn messages as they are stored back into rows that `merged` can fold."""
+    columns = {name: name for name in MERGE}
+    columns |= {name: f"{name} + {_seconds(since)}" for name, since in _SINCE.items()}
+    columns |= {
+        name: f"CASE WHEN {name}_at IS NOT NULL THEN {_together(name, f'{name}_at + epoch_us(first_seen_at)')} END"
+        for name in TOGETHER
+    }
+    return _rows(columns, messages)
+
+
+def merged(*rows: str) -> str:
     """Fold rows of the same message into one, whether they come from events or from earlier folds."""
-    return rows.group_by(*KEY).agg(
-        **{name: nw.col(name).min() if how == "min" else nw.col(name).max() for name, how in MERGE.items()}
-    )
+    columns = [f"{how}({name}) AS {name}" for name, how in MERGE.items()]
+    return f"SELECT {', '.join([*KEY, *columns])} FROM ({' UNION ALL '.join(rows)}) GROUP BY {', '.join(KEY)}"
 
 
-def split(rows: Frame) -> Frame:
-    """Give values that travelled together their own columns; their ``…_at`` serve the next fold."""
-    return rows.with_columns(**_apart("terms", TERMS), **_apart("price", PRICE), **_apart("network", NETWORK))
+def stored(rows: str) -> str:
+    """Make messages as they are stored of merged rows: values that travelled together get columns of their own."""
+    columns = dict(zip(KEY, KEY, strict=True)) | {name: name for name in MERGE}
+    columns |= {name: f"{name} - {_seconds(since)}" for name, since in _SINCE.items()}
+    for together, names in TOGETHER.items():
+        parts = f"{together}_parts"
+        columns[f"{together}_at"] = f"{parts}[1]::BIGINT - epoch_us(first_seen_at)"
+        columns |= {name: f"nullif({parts}[{place}], '')" for place, name in enumerate(names, start=2)}
+    apart = ", ".join(f"string_split({name}, '{SEPARATOR}') AS {name}_parts" for name in TOGETHER)
+    chosen = ", ".join(f"CAST({columns[name]} AS {sql_type}) AS {name}" for name, sql_type in MESSAGES.items())
+    return f"SELECT {chosen} FROM (SELECT *, {apart} FROM {rows})"
 
 
-def _since_epoch(at: nw.Expr) -> nw.Expr:
-    return at - nw.lit(EPOCH)
+def _rows(columns: dict[str, str], source: str) -> str:
+    chosen = [f"{columns[name]} AS {name}" for name in MERGE]
+    return f"SELECT {', '.join([*KEY, *chosen])} FROM {source}"
 
 
-def _together(names: tuple[str, ...], *, later: int = 0) -> nw.Expr:
-    texts = [nw.col(name).cast(nw.String).fill_null("").str.replace_all(SEPARATOR, " ", literal=True) for name in names]
-    at = _since_epoch(nw.col("received_at")).dt.total_microseconds() + later
-    received = at.cast(nw.String).str.zfill(16)
-    some = ~nw.all_horizontal(*(text == "" for text in texts), ignore_nulls=False)
-    return nw.when(some).then(nw.concat_str([received, *texts], separator=SEPARATOR))
+def _where(statuses: Sequence[int], value: str) -> str:
+    return f"CASE WHEN told IN ({', '.join(map(str, statuses))}) THEN {value} END"
 
 
-def _apart(together: str, names: tuple[str, ...]) -> dict[str, nw.Expr]:
-    parts = nw.col(together).str.split(SEPARATOR)
-    columns = {}
-    for place, name in enumerate(names, start=1):
-        text = parts.list.get(place)
-        columns[name] = nw.when(text != "").then(text)
-        if name in STORED_TYPES:
-            columns[name] = columns[name].cast(STORED_TYPES[name])
-    return {f"{together}_at": parts.list.get(0).cast(nw.Int64), **columns}
+def _seconds(at: str) -> str:
+    return f"(epoch_us({at}) // 1000000) * {2**24}"
+
+
+def _together(name: str, at: str) -> str:
+    texts = [
+        f"replace(coalesce({one}, ''), '{SEPARATOR}', ' ')" if one in _TEXTS else f"coalesce({one}::VARCHAR, '')"
+        for one in TOGETHER[name]
+    ]
+    told = ", ".join([f"lpad(({at})::VARCHAR, 16, '0')", *texts])
+    return f"CASE WHEN concat({', '.join(texts)}) <> '' THEN concat_ws('{SEPARATOR}', {told}) END"

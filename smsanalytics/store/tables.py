@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import narwhals as nw
-import orjson
 
-from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES
 
 FOLDED = ("statuses", "sends")  #: the tables that make messages
@@ -57,64 +55,6 @@ def moment(at: datetime) -> str:
 
 
 @dataclass(frozen=True)
-class Live:
-    """
-    What ``messages/live.json`` says: the one commit of a fold.
-
-    Attributes
-    ----------
-    generations : dict of date to int
-        The file that counts, for each date.
-    folded : dict of str to int
-        Up to which segment each writer's events are in it.
-    as_of : datetime or None
-        The newest receipt among them, UTC.
-    """
-
-    generations: dict[date, int]
-    folded: dict[str, int]
-    as_of: datetime | None
-
-    @classmethod
-    def read(cls, layout: Layout) -> Live:
-        """
-        Read it; nothing counts where there is none.
-
-        Raises
-        ------
-        StoreError
-            If it cannot be read.
-        """
-        if not layout.live_messages.exists():
-            return cls({}, {}, None)
-        try:
-            said = orjson.loads(layout.live_messages.read_bytes())
-            return cls(
-                {date.fromisoformat(day): generation for day, generation in said["generations"].items()},
-                said["folded"],
-                datetime.fromisoformat(said["as_of"]).astimezone(UTC) if said["as_of"] else None,
-            )
-        except (ValueError, TypeError, KeyError):
-            raise StoreError(f"{layout.live_messages} is damaged; `smsanalytics maintain` makes it anew") from None
-
-    def files(self, layout: Layout) -> list[Path]:
-        """The files that count, by date."""
-        return [layout.message_file(day, generation) for day, generation in sorted(self.generations.items())]
-
-    def encoded(self) -> bytes:
-        """The content of ``live.json``."""
-        return orjson.dumps(
-            {
-                "version": 1,
-                "generations": {str(day): generation for day, generation in sorted(self.generations.items())},
-                "folded": self.folded,
-                "as_of": self.as_of.isoformat(timespec="microseconds") if self.as_of else None,
-            },
-            option=orjson.OPT_INDENT_2,
-        )
-
-
-@dataclass(frozen=True)
 class Tables:
     """Reads the tables of one data directory on one connection."""
 
@@ -129,9 +69,29 @@ class Tables:
 
         `published` limits them to segments up to a number for each writer, `as_of` to those received by a moment.
         """
-        columns = COLUMNS[table] | HIDDEN.get(table, {})
-        found = self._parquet(self.layout.live_files(table, published=published), columns)
+        found = self.of_files(table, self.layout.live_files(table, published=published, until=as_of))
         return found if as_of is None else found.filter(f"received_at <= {moment(as_of)}")
+
+    def of_files(self, table: str, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+        """The events in some files of a table, as they came."""
+        return self.parquet(files, COLUMNS[table] | HIDDEN.get(table, {}))
+
+    def of_messages(self, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+        """The messages in some files, as folded."""
+        return self.parquet(files, MESSAGES)
+
+    def rows(self, files: Sequence[Path]) -> int:
+        """How many rows files have, from what they tell of themselves."""
+        if not files:
+            return 0
+        told = f"SELECT sum(num_rows) FROM parquet_file_metadata([{', '.join(map(quoted, files))}])"
+        [(rows,)] = self.connection.execute(told).fetchall()
+        return int(rows)
+
+    def newest_of(self, table: str, files: Sequence[Path]) -> datetime | None:
+        """The newest receipt in some files of a table, UTC."""
+        [(at,)] = self.of_files(table, files).max("received_at").fetchall()
+        return at.astimezone(UTC) if at else None
 
     def distinct(
         self, table: str, *, as_of: datetime | None = None, published: dict[str, int] | None = None
@@ -180,17 +140,13 @@ class Tables:
             Of the cohort: ``start`` ≤ time sent, else of the first status, < ``end``.
         """
         if live.as_of is not None and as_of < live.as_of:
-            found = self.folded(*(self.events(table, published=live.folded, as_of=as_of) for table in FOLDED))
+            found = self.folded(*(self.events(table, published=dict(live.ahead), as_of=as_of) for table in FOLDED))
         else:
-            found = self.folded_files(live)
+            found = self.of_messages(live.files(self.layout, start=start, end=end))
         for bound, compare in ((start, ">="), (end, "<")):
             if bound is not None:
                 found = found.filter(f"coalesce(sent_at, first_status_at) {compare} {moment(bound)}")
         return found
-
-    def folded_files(self, live: Live) -> duckdb.DuckDBPyRelation:
-        """One row per message, as folded."""
-        return self._parquet(live.files(self.layout), MESSAGES)
 
     def beside(self) -> Tables:
         """The same tables for another thread, with what is `held`."""
@@ -211,13 +167,12 @@ class Tables:
 
     def folded(self, statuses: duckdb.DuckDBPyRelation, sends: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         """One row per message, computed from events."""
-        told = rollup.rows_of(nw.from_native(statuses).lazy())
-        sent = rollup.rows_of_sends(nw.from_native(sends).lazy())
-        rows = rollup.split(rollup.merge(nw.concat([told, sent])))
-        relation: duckdb.DuckDBPyRelation = rows.select(*MESSAGES).to_native()
-        return relation
+        told = rollup.rows_of_statuses(f"({statuses.sql_query()})")
+        sent = rollup.rows_of_sends(f"({sends.sql_query()})")
+        return self.connection.sql(rollup.stored(f"({rollup.merged(told, sent)})"))
 
-    def _parquet(self, files: Sequence[Path], columns: dict[str, str]) -> duckdb.DuckDBPyRelation:
+    def parquet(self, files: Sequence[Path], columns: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
+        """The rows of files with these columns and types; one that a file lacks is NULL."""
         wanted = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in columns.items())
         if not files:
             nothing = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())

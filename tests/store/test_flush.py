@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from smsanalytics.errors import StoreError
 from smsanalytics.store.journal import VERSION, Journal, entry, line, recover
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.schema import EVENT_TABLES, TABLE_OF_KIND
-from smsanalytics.store.tables import Live
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STAMP = int(NOON.timestamp()) * 10**6

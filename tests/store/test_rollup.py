@@ -2,95 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import narwhals as nw
 import oracle
 import pytest
+from histories import BASE, HORIZON, collect, events, handed_out, seconds, seen_by_oracle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smsanalytics import open_store
 from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup
-from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import GRACE_SECONDS, Maintenance, sweep
 from smsanalytics.store.schema import MESSAGES
-from smsanalytics.store.tables import Live, Tables, connect
-
-BASE = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp())  # Berlin leaves summer time this night
-HORIZON = 72 * 3600
-STATUS = [-2, -1, 0, 1, 2, 3, 4, 6, 20, 22, 23, 24, 25, 33, -3, None]
-
-events = st.fixed_dictionaries(
-    {
-        "account": st.sampled_from(["default", "shop"]),
-        "message_id": st.integers(1, 3),
-        "phone": st.sampled_from(["79001230001", "79001230002"]),
-        "status": st.sampled_from(STATUS),
-        "err": st.sampled_from([None, 0, 1, 200, 65534]),
-        "at": st.integers(BASE - 5 * 86400, BASE),
-        "received": st.sampled_from([BASE, BASE + 1, BASE + 3600, BASE + 2 * 86400]),
-        "type": st.sampled_from([None, 0, 1, 4, 7]),
-        "parts": st.sampled_from([None, 1, 2]),
-        "cost": st.sampled_from([None, "3.1000", "12.5000"]),
-        "sender": st.sampled_from([None, "", "SHOP", "Дом", "a\x1fb"]),
-        "operator": st.sampled_from([None, "MTS", "T2"]),
-        "mcc": st.sampled_from([None, "250"]),
-        "mnc": st.sampled_from([None, "01", "20"]),
-        "country": st.none(),
-        "region": st.sampled_from([None, "Москва"]),
-        "hlr": st.sampled_from([False, False, False, True]),
-    }
-)
-
-
-def lines_of(event):
-    texts = {"message_id": event["message_id"], "phone": event["phone"], "status": 999 if event["status"] is None else event["status"],
-             "err": event["err"], "status_at": event["at"], **{name: event[name] for name in oracle.TERMS + oracle.NETWORK}}  # fmt: skip
-    fields = {name: str(value) for name, value in texts.items() if value is not None}
-    extra = {"imsi": "25001"} if event["hlr"] else {}
-    return entry(account=event["account"], kind="status", signed_by="md5", key="k", fields=fields, extra=extra)
-
-
-def collect(layout, events):
-    """Write each event at its own time of receipt, one segment for each run of a date, as a collector would."""
-    clock = itertools.count()
-    writer = Journal(layout, "w0", now=lambda: events[next(clock)]["received"] * 10**9)
-    for event in events:
-        writer.write([lines_of(event)])
-    writer.close()
-
-
-def seen_by_oracle(event):
-    """What the store makes of an event before folding: HLR by type, a separator that cannot be kept as a blank."""
-    sender = event["sender"] and event["sender"].replace("\x1f", " ")
-    return event | {"hlr": event["hlr"] or event["type"] == 4, "sender": sender}
-
-
-def seconds(moment):
-    return None if moment is None else int(moment.timestamp())
-
-
-TIMES = ("first_status_at", "last_status_at", "delivered_at", "failed_at", "read_at", "clicked_at", "accepted_at")
-
-
-def handed_out(store, as_of):
-    relation = store.messages(as_of=datetime.fromtimestamp(as_of, UTC), tz="Europe/Berlin")
-    found = {}
-    for row in relation.to_dicts():
-        for name in TIMES:
-            row[name] = seconds(row[name])
-        for name in (*oracle.TERMS, *oracle.NETWORK):
-            row[name] = oracle.text_of(row[name])
-        row |= {name: f"{row[name]:%Y-%m-%d}" for name in ("day", "week", "month")}
-        found[row["account"], row["message_id"], row["phone"]] = row
-    return found
+from smsanalytics.store.tables import Tables, connect
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -152,7 +82,7 @@ STATES = ("delivered", "failed", "pending", "stuck", "unknown")
 def test_folding_in_parts_gives_the_same_rows_as_folding_at_once(events, cut):
     connection = connect(Layout(Path(tempfile.gettempdir())))
 
-    def frame(part):
+    def fill(part):
         names = ["account", "message_id", "phone", "status", "err", "status_at", "received_at", "type", "parts", "cost", "sender",
                  "operator", "mcc", "mnc", "country", "region", "hlr"]  # fmt: skip
         types = ["VARCHAR", "BIGINT", "VARCHAR", "SMALLINT", "INTEGER", "TIMESTAMPTZ", "TIMESTAMPTZ", "SMALLINT", "INTEGER",
@@ -167,20 +97,20 @@ def test_folding_in_parts_gives_the_same_rows_as_folding_at_once(events, cut):
             connection.execute(
                 ("INSERT INTO part " if number else "CREATE TABLE part AS ") + f"SELECT {columns}", values
             )
-        return nw.from_native(connection.table("part")).lazy()
 
     def rows(merged):
-        return sorted(map(str, rollup.split(merged).select(*MESSAGES).to_native().fetchall()))
+        return sorted(map(str, connection.sql(rollup.stored(merged)).select(*MESSAGES).fetchall()))
 
     def folded(part, name):
-        connection.execute(f"DROP TABLE IF EXISTS {name}")
-        rollup.merge(rollup.rows_of(frame(part))).to_native().create(name)
-        return nw.from_native(connection.table(name)).lazy()
+        fill(part)
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS {rollup.merged(rollup.rows_of_statuses('part'))}")
+        return name
 
     at_once = rows(folded(events, "at_once"))
     first, second = events[:cut] or events[:1], events[cut:] or events
-    both = nw.concat([folded(first, "one"), folded(second, "two"), folded(first, "again")])
-    assert rows(rollup.merge(both)) == at_once
+    connection.execute(f"CREATE OR REPLACE TABLE kept AS {rollup.stored(folded(first, 'one'))}")
+    both = rollup.merged("FROM one", f"FROM {folded(second, 'two')}", rollup.rows_of_messages("kept"))
+    assert rows(f"({both})") == at_once
 
 
 def test_a_reader_sees_a_fold_whole_and_superseded_files_stay_for_a_grace_period(tmp_path):
@@ -224,7 +154,7 @@ def test_an_earlier_moment_is_computed_from_what_was_received_by_then(tmp_path):
     states = [store.messages(as_of=noon + timedelta(hours=hours)).to_dicts()[0]["state"] for hours in (1, 2, 1000)]
     assert states == ["pending", "delivered", "delivered"]
     assert store.messages(as_of=noon - timedelta(days=1)).fetchall() == []
-    assert Tables(layout, connect(layout)).folded_files(Live.read(layout)).shape[0] == 1
+    assert Tables(layout, connect(layout)).of_messages(Live.read(layout).files(layout)).shape[0] == 1
 
 
 def test_a_damaged_commit_is_said_to_readers_and_made_anew_by_maintenance(tmp_path):

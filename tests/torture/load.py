@@ -15,7 +15,7 @@ from serving import maintain
 from signing import status_body
 
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.tables import Live
+from smsanalytics.store.live import Live
 from torture.outcome import Outcome
 
 STUCK_SECONDS = 30.0  #: an answer that takes longer is none

@@ -1,0 +1,113 @@
+"""Many small files of events → few large ones: what one holds, each event once, is published under a wider name."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from smsanalytics.store.flush import write
+from smsanalytics.store.layout import EventFile, Layout, live
+from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, SORTED_BY
+from smsanalytics.store.tables import Tables
+
+HOUR = 3600.0  #: how old the oldest file must be before it is merged [s]
+
+log = logging.getLogger("smsanalytics.maintenance")
+
+
+def compact(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, folded: Mapping[str, int], *, now: float | None = None
+) -> Iterator[Path]:
+    """
+    Merge the files of each table, date and writer, one merge with each step of the iterator.
+
+    In the open date those of the past hour become one; when it is over, all of them do. An event that came several
+    times is one row, the first received, with the number of times in ``copies``. A crash leaves either the old files
+    or, beside them, the one that supersedes them.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        A working connection of `tables.connect`.
+    layout : Layout
+        Of the data directory.
+    folded : mapping of str to int
+        Up to which segment of each writer events are in ``messages``: later ones are left alone.
+    now : float, optional
+        Instead of the clock's. [Unix seconds]
+
+    Yields
+    ------
+    Path
+        The new file.
+
+    Raises
+    ------
+    StoreError
+        If the names of a table contradict one another.
+    """
+    now = time.time() if now is None else now
+    today = datetime.fromtimestamp(now, UTC).date()
+    for table in EVENT_TABLES:
+        for day, files in layout.event_files(table).items():
+            for writer, own in itertools.groupby(live(files), lambda file: file.writer):
+                done = [file for file in own if file.last <= folded.get(writer, 0)]
+                chosen = done if day < today else [file for file in done if file.first == file.last]
+                if len(chosen) > 1 and now - _oldest(layout, table, day, chosen) >= HOUR:
+                    yield _merge(connection, layout, table, day, chosen)
+
+
+def _oldest(layout: Layout, table: str, day: date, files: Sequence[EventFile]) -> float:
+    """When the oldest file that was not merged yet was written; long ago, if none can be found."""
+    paths = [layout.event_file(table, day, file) for file in files if file.first == file.last] or [
+        layout.event_file(table, day, file) for file in files
+    ]
+    return min(path.stat().st_mtime for path in paths)
+
+
+def _merge(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, table: str, day: date, files: Sequence[EventFile]
+) -> Path:
+    paths = [layout.event_file(table, day, file) for file in files]
+    target = layout.event_file(table, day, EventFile(files[0].writer, files[0].first, files[-1].last))
+    Tables(layout, connection).of_files(table, paths).create_view("merging")
+    write(connection, f"{_each_once(table)} ORDER BY {SORTED_BY[table]}", layout.tmp / f"{table}-merged", target)
+    log.info("merged %d files into %s/%s", len(files), table, target.name)
+    return target
+
+
+def _each_once(table: str) -> str:
+    """Rows that differ in nothing but the time of receipt are one; a repetition that differs otherwise is evidence."""
+    columns = COLUMNS[table] | HIDDEN.get(table, {})
+    if "copies" not in columns:
+        return "FROM merging"
+    made = {"received_at": "min(received_at)", "copies": "sum(copies)::INTEGER"}
+    return f"SELECT {', '.join(f'{made.get(name, name)} AS {name}' for name in columns)} FROM merging GROUP BY ALL"
+
+
+def superseded(layout: Layout, *, before: float) -> Iterator[Path]:
+    """
+    Files of events that a wider one has superseded for so long that no reader can still be about to open them.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the data directory.
+    before : float
+        When the wider file must have been written. [Unix seconds]
+    """
+    for table in EVENT_TABLES:
+        for day, files in layout.event_files(table).items():
+            counting = live(files)
+            for file in set(files) - set(counting):
+                wider = next(
+                    one for one in counting if one.writer == file.writer and one.first <= file.first <= one.last
+                )
+                if layout.event_file(table, day, wider).stat().st_mtime < before:
+                    yield layout.event_file(table, day, file)
