@@ -31,7 +31,7 @@ DAYS, MESSAGES = 2, 3_000
 
 def bench(*options):
     command = [sys.executable, "-m", "benchmarks.store", *map(str, options)]
-    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_a_step_is_a_process_of_its_own(history):
 def test_what_cannot_be_measured_is_refused(tmp_path):
     if in_memory(tmp_path):
         pytest.skip("the temporary directory lies in memory")
-    done = bench("--folder", tmp_path, "--days", 10**6, "--out", tmp_path / "out.json")
+    done = bench("--folder", tmp_path, "--days", 10**9, "--messages", 10, "--out", tmp_path / "out.json")
     assert done.returncode == 2
     assert " GiB free and needs " in done.stderr
     assert done.stderr.endswith("; choose another --folder, or fewer --days\n")
