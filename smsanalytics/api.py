@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,14 +12,17 @@ from typing import Any, Self
 
 import duckdb
 
+from smsanalytics.codes import TEST_MODE_ERR
 from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.population import matching
 from smsanalytics.metrics.prepare import HORIZON
 from smsanalytics.periods import Moment, zone_of
 from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where
 from smsanalytics.store import records, sheet
+from smsanalytics.store.flush import count
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
+from smsanalytics.store.prepared import COHORT
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 from smsanalytics.store.tables import Tables, connect
 
@@ -251,7 +254,7 @@ class Store(Questions):
         """
         asked = self._slice(start, end, tz, where, as_of)
         messages = self._messages(Live.read(self._tables.layout), asked)
-        return matching(messages, self._where(asked, BY_MESSAGE))
+        return matching(messages, asked.check(BY_MESSAGE))
 
     def held(self, *, start: Moment | None = None, end: Moment | None = None) -> Store:
         """
@@ -276,7 +279,7 @@ class Store(Questions):
         """
         asked, live = self._slice(start, end, None, None, None), Live.read(self._tables.layout)
         stored = self._tables.messages(live, as_of=live.as_of or EPOCH, start=asked.start, end=asked.end)
-        return Held(self, start, end) if stored.shape[0] <= HELD else self
+        return Held(self, start, end) if count(self._tables.connection, stored) <= HELD else self
 
     def beside(self) -> Self:
         """The same store for another thread: each answers one question at a time."""
@@ -333,10 +336,15 @@ class Held(Store):
         asked = super()._slice(start, end, tz, where, as_of)
         return asked if asked.as_of else replace(asked, as_of=self._until)
 
-    def _messages(self, live: Live, asked: Slice) -> Relation:
-        if asked.is_within(self._kept):
-            return asked.between(self._tables.held(self._names["messages"]), "coalesce(sent_at, first_status_at)")
-        return super()._messages(live, asked)
+    def _prepared(self, live: Live, asked: Slice, names: Sequence[str]) -> str:
+        if "messages" not in self._names or not asked.is_within(self._kept):
+            return super()._prepared(live, asked, names)
+        held = asked.between(self._tables.held(self._names["messages"]), COHORT)
+        found = matching(held, asked.where).sql_query()
+        columns = [
+            f"CASE WHEN err = {TEST_MODE_ERR} THEN err END AS {name}" if name == "test_err" else name for name in names
+        ]
+        return f"(SELECT {', '.join(columns)} FROM ({found}))"
 
     def _received(self, table: str, asked: Slice) -> Relation:
         if table != "statuses":  # the others are asked for once or twice

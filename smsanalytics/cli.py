@@ -102,10 +102,11 @@ def serve(
 def maintain(
     data: Data = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep on, until SIGTERM.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make messages anew from all events.")] = False,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
     config: Config = None,
 ) -> None:
-    """Publish what the journal holds, sealed or left over, as Parquet, and bring the messages up to date."""
+    """Publish what the journal holds as Parquet, bring the messages up to date, merge small files, sweep old ones."""
     settings = load(config, data=data)
     from smsanalytics.store.layout import Layout
     from smsanalytics.store.maintenance import Maintenance
@@ -120,12 +121,14 @@ def maintain(
         os.nice(10)  # beside a collector it gives way
         threading.Thread(target=_set_at_eof, args=[stop], daemon=True).start()
     with Maintenance(Layout(settings.data), settings.zones) as maintenance:
-        done = maintenance.run()
+        done = maintenance.run(anew=rebuild)
         if follow:
             maintenance.follow(stop)
         else:
             rows = ", ".join(f"{count} {table}" for table, count in done.rows.items() if count)
-            typer.echo(f"published {rows or 'nothing new'}; messages {'brought' if done.folded else 'were'} up to date")
+            messages = "made anew" if rebuild else f"{'brought' if done.folded else 'were'} up to date"
+            merged = f"; {done.merged} files made of smaller ones" if done.merged else ""
+            typer.echo(f"published {rows or 'nothing new'}; messages {messages}{merged}")
 
 
 @app.command()

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
 
 from smsanalytics import metrics
-from smsanalytics.errors import UnknownName
+from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.confirmation import WINDOW
 from smsanalytics.metrics.failures import CAUSE
 from smsanalytics.metrics.inbound import REPLY_WINDOW
 from smsanalytics.metrics.latency import WITHIN
-from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, Types, counted_only, matching, names_of, with_attrs
+from smsanalytics.metrics.population import (
+    DENOMINATORS,
+    LAST_DAY,
+    QUANTILES,
+    READS,
+    ROWS,
+    Types,
+    counted_only,
+    matching,
+    names_of,
+    with_attrs,
+)
+from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT, offsets
 from smsanalytics.metrics.reachability import LOOKUPS
 from smsanalytics.periods import Moment, moment_of, zone_of
 from smsanalytics.store.live import Live
+from smsanalytics.store.prepared import prepared
 from smsanalytics.store.tables import Tables, moment
 
 TIMES = ("day", "hour", "weekday", "week", "month")
@@ -35,6 +49,8 @@ Where = Mapping[str, object]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Relation = duckdb.DuckDBPyRelation
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,13 @@ class Slice:
                 relation = relation.filter(f"{at} {compare} {moment(bound)}")
         return relation
 
+    def check(self, available: Sequence[str]) -> Where:
+        """What rows are chosen by, if these columns have it all."""
+        for name in self.where:
+            if name not in available:
+                raise UnknownName.of("column to choose by", name, available)
+        return self.where
+
     @property
     def extent(self) -> tuple[datetime | None, datetime | None, str, datetime | None]:
         """Which part of time it is, in which zone and as of when."""
@@ -64,6 +87,23 @@ class Slice:
         starts = other.start is None or (self.start is not None and self.start >= other.start)
         ends = other.end is None or (self.end is not None and self.end <= other.end)
         return starts and ends and (self.zone, self.as_of) == (other.zone, other.as_of)
+
+
+def listed_again(question: Callable[P, R]) -> Callable[P, R]:
+    """Ask once more, of the files there are then, if one was merged and swept while the question was being answered."""
+
+    @functools.wraps(question)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return question(*args, **kwargs)
+        except duckdb.IOException:
+            pass
+        try:
+            return question(*args, **kwargs)
+        except duckdb.IOException:
+            raise StoreError("a file of the store cannot be read; `smsanalytics check` names it") from None
+
+    return asked
 
 
 class Questions:
@@ -95,6 +135,7 @@ class Questions:
     horizon: timedelta
     _tables: Tables
 
+    @listed_again
     def delivery_rate(
         self,
         by: By = ("day",),
@@ -137,6 +178,7 @@ class Questions:
         """
         return self._of_messages(metrics.delivery_rate, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def latency(
         self,
         by: By = ("day",),
@@ -182,6 +224,7 @@ class Questions:
         asked = self._slice(start, end, tz, where, as_of)
         return self._of_messages(metrics.latency, by, asked, type=type, within=within)
 
+    @listed_again
     def latency_distribution(
         self,
         by: By = (),
@@ -223,6 +266,7 @@ class Questions:
         """
         return self._of_messages(metrics.latency_distribution, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def failure_mix(
         self,
         by: By = (),
@@ -264,6 +308,7 @@ class Questions:
         """
         return self._of_messages(metrics.failure_mix, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def cost(
         self,
         by: By = ("day",),
@@ -305,6 +350,7 @@ class Questions:
         """
         return self._of_messages(metrics.cost, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def reachability(
         self,
         by: By = ("day",),
@@ -345,6 +391,7 @@ class Questions:
         """
         return self._of_messages(metrics.reachability, by, self._slice(start, end, tz, where, as_of), type=type)
 
+    @listed_again
     def inbound_volume(
         self,
         by: By = ("day",),
@@ -388,6 +435,7 @@ class Questions:
         texts = self._calendar(texts, "at", asked)
         return self._asked(metrics.inbound_volume, by, asked, BY_INCOMING, texts)
 
+    @listed_again
     def reply_rate(
         self,
         by: By = ("day",),
@@ -432,8 +480,13 @@ class Questions:
         """
         asked = self._at_its_newest(self._slice(start, end, tz, where, as_of))
         texts = self._tables.distinct("incoming", as_of=asked.as_of)
-        return self._of_messages(metrics.reply_rate, by, asked, texts, type=type, window=window)
+        by, live = _known(by, BY_MESSAGE), Live.read(self._tables.layout)
+        messages = self._messages(live, asked)
+        return self._asked(
+            metrics.reply_rate, by, asked, BY_MESSAGE, messages, texts, live=live, type=type, window=window
+        )
 
+    @listed_again
     def confirmation_success(
         self,
         by: By = ("day",),
@@ -476,6 +529,7 @@ class Questions:
         by, asked = _known(by, BY_ATTEMPT), self._slice(start, end, tz, where, as_of)
         return self._asked(metrics.confirmation_success, by, asked, BY_ATTEMPT, self._attempts(asked, window))
 
+    @listed_again
     def callback_lag(
         self,
         by: By = ("day",),
@@ -516,6 +570,7 @@ class Questions:
         by, asked = _known(by, BY_STATUS), self._slice(start, end, tz, where, as_of)
         return self._asked(metrics.callback_lag, by, asked, BY_STATUS, self._received("statuses", asked))
 
+    @listed_again
     def data_health(
         self,
         by: By = (),
@@ -559,7 +614,7 @@ class Questions:
         frames = {}
         for table in ("statuses", "receipts", "incoming", "confirmations", "rejected"):
             events = self._received(table, asked)
-            frames[table] = matching(events, self._where(asked, BY_CALLBACK))
+            frames[table] = matching(events, asked.check(BY_CALLBACK))
         return self._asked(metrics.data_health, by, asked, BY_CALLBACK, messages, *frames.values(), tz=asked.zone.key)
 
     def confirmation_attempts(
@@ -593,7 +648,7 @@ class Questions:
         [('confirmed', 31)]
         """
         asked = self._slice(start, end, tz, where, as_of)
-        return matching(self._attempts(asked, window), self._where(asked, BY_ATTEMPT))
+        return matching(self._attempts(asked, window), asked.check(BY_ATTEMPT))
 
     def _slice(
         self, start: Moment | None, end: Moment | None, tz: str | None, where: Where | None, as_of: Moment | None
@@ -601,11 +656,28 @@ class Questions:
         zone = zone_of(tz or self.tz)
         return Slice(moment_of(start, zone), moment_of(end, zone), zone, where or {}, moment_of(as_of, zone))
 
-    def _of_messages(
-        self, metric: Callable[..., Any], by: By, asked: Slice, *others: Relation, **options: object
-    ) -> pd.DataFrame:
+    def _of_messages(self, metric: Callable[..., Any], by: By, asked: Slice, **options: Any) -> pd.DataFrame:
+        """Apply a metric to messages of which those that are alike in what it reads are counted before."""
         by, live = _known(by, BY_MESSAGE), Live.read(self._tables.layout)
-        return self._asked(metric, by, asked, BY_MESSAGE, self._messages(live, asked), *others, live=live, **options)
+        reads = [*READS[metric.__name__], *by]
+        if "err" not in (*by, *asked.where) and not {"failure_mix", "reachability"} & {metric.__name__}:
+            reads[reads.index("err")] = "test_err"  # it tells only who was in test mode
+        asked.check(BY_MESSAGE)
+        columns = {name: name for name in reads} | {"test_err": "test_err AS err"}
+        if "within" in options:
+            most = max(options["within"], default=0)
+            columns["age_seconds"] = f"CASE WHEN age_seconds > {most} THEN {most} ELSE age_seconds END AS age_seconds"
+        chosen = [columns[name] for name in dict.fromkeys(reads)]
+        days = [] if "day" in by else ['min("day") AS "day"', f'max("day") AS {LAST_DAY}']
+        found = self._prepared(live, asked, [*dict.fromkeys([*reads, "day", *asked.where])])
+        query = f"SELECT {', '.join([*chosen, *days])}, count(*) AS {ROWS} FROM {found} GROUP BY ALL"
+        alike = self._tables.connection.execute(query).df()
+        answer = _plain(metric(alike, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
+        facts: dict[str, object] = {"as_of": asked.as_of or live.as_of, "timezone": asked.zone.key}
+        if answer.empty:
+            excluded = alike[ROWS].sum() - counted_only(alike, options.get("type"))[ROWS].sum()
+            facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": int(excluded)}
+        return with_attrs(answer, {**answer.attrs, **facts})
 
     def _asked(
         self,
@@ -619,7 +691,7 @@ class Questions:
         **options: object,
     ) -> pd.DataFrame:
         """Apply a metric, and put the facts about the answer into its ``attrs``."""
-        frame = matching(frame, self._where(asked, available))
+        frame = matching(frame, asked.check(available))
         answer = _typed(metric(frame, *others, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
         facts: dict[str, object] = {"as_of": asked.as_of or self._newest(live), "timezone": asked.zone.key}
         if answer.empty:
@@ -632,12 +704,6 @@ class Questions:
         """The same, of several tables as of one moment."""
         return asked if asked.as_of else replace(asked, as_of=self._tables.newest())
 
-    def _where(self, asked: Slice, available: Sequence[str]) -> Where:
-        for name in asked.where:
-            if name not in available:
-                raise UnknownName.of("column to choose by", name, available)
-        return asked.where
-
     def _newest(self, live: Live | None = None) -> datetime | None:
         """The newest receipt of what messages are made of, or of everything."""
         if live is not None:
@@ -645,10 +711,20 @@ class Questions:
         return self._tables.newest()
 
     def _messages(self, live: Live, asked: Slice) -> Relation:
+        """All columns of the messages of a slice."""
+        every = [*HANDED_OUT, *CALENDAR, *AGE]
+        return self._tables.connection.sql(f"FROM {self._prepared(live, replace(asked, where={}), every)}")
+
+    def _prepared(self, live: Live, asked: Slice, names: Sequence[str]) -> str:
+        """Columns of the messages of a slice, as SQL."""
         until = asked.as_of or live.as_of or EPOCH
         stored = self._tables.messages(live, as_of=until, start=asked.start, end=asked.end)
-        oldest = self._tables.oldest(live)
-        return metrics.prepare(stored, as_of=until, tz=asked.zone.key, horizon=self.horizon, since=oldest)
+        days = (at.replace(hour=0, minute=0, second=0, microsecond=0) for at in (self._tables.oldest(live), until))
+        first, last = days
+        told = offsets(asked.zone, first, last + timedelta(days=2))
+        columns = prepared(names, as_of=until, horizon=self.horizon, offsets=told)
+        found = f"SELECT {', '.join(columns)} FROM {stored}"
+        return f"({_matching(self._tables.connection.sql(found), asked.where) if asked.where else found})"
 
     def _received(self, table: str, asked: Slice) -> Relation:
         """What was received in a period: each event once, but refused callbacks and ``receipts``: statuses as told."""
@@ -666,6 +742,24 @@ class Questions:
 
     def _calendar(self, events: Relation, at: str, asked: Slice) -> Relation:
         return metrics.with_calendar(events, at, tz=asked.zone.key)
+
+
+def _matching(relation: Relation, where: Where) -> str:
+    return str(matching(relation, where).sql_query())
+
+
+def _plain(answer: pd.DataFrame, nullable: Collection[str]) -> pd.DataFrame:
+    """The same types as `_typed` gives."""
+    for name, kind in answer.dtypes.items():
+        if pd.api.types.is_bool_dtype(kind):
+            answer[name] = answer[name].astype("bool")
+        elif pd.api.types.is_integer_dtype(kind):
+            answer[name] = answer[name].astype("Int64" if name in nullable else "int64")
+        elif pd.api.types.is_float_dtype(kind):
+            answer[name] = answer[name].astype("float64")
+        elif not pd.api.types.is_datetime64_any_dtype(kind):
+            answer[name] = answer[name].astype("str")
+    return answer
 
 
 def _typed(answer: Relation, nullable: Collection[str]) -> pd.DataFrame:

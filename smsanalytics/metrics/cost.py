@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, only
+from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 UNIT = 10_000  #: costs are summed as whole ten-thousandths: sums of floats depend on their order
 
@@ -57,7 +57,7 @@ def cost(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: Types = No
     0  default                1.5   9.3               1                 9.3
     """
     by = ["account", *(name for name in names_of(by) if name != "account")]
-    frame = only(messages, {"state", "type", "err", "parts", "cost", *by})
+    frame = only(messages, {*READS["cost"], *by})
     inside, paid = counted(type), ~nw.col("cost").is_null()
     amount = (nw.col("cost").cast(nw.Float64) * UNIT).round().fill_null(0)
     sums = {

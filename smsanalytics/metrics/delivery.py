@@ -8,7 +8,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, only
+from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 STATES = ("delivered", "failed", "pending", "stuck", "unknown")
 RATES = {  # share: its numerator and denominator
@@ -76,7 +76,7 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
     {'denominator': 'submitted: all messages of the cohort', 'excluded_n': 1}
     """
     by = names_of(by)
-    frame = only(messages, {"state", "type", "err", "matured", *by})
+    frame = only(messages, {*READS["delivery_rate"], *by})
     inside = counted(type)
     sums = {state: inside & (nw.col("state") == state) for state in STATES}
     groups = grouped(frame, by, inside, {**sums, "_young": inside & ~nw.col("matured")})

@@ -8,7 +8,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, only
+from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 CAUSE = ("status", "err")
 
@@ -54,7 +54,7 @@ def failure_mix(messages: IntoFrameT, *, by: Sequence[str] = (), type: Types = N
     1       3    6  1       3          0.333
     """
     by = [name for name in names_of(by) if name not in CAUSE]
-    frame = only(messages, {"state", "type", *CAUSE, *by})
+    frame = only(messages, {*READS["failure_mix"], *by})
     inside = counted(type)
     failed = inside & (nw.col("state") == "failed")
     groups = grouped(frame, [*by, *CAUSE], inside, {"n": failed})

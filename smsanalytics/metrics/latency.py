@@ -9,7 +9,7 @@ from narwhals.typing import IntoFrameT
 
 from smsanalytics.errors import UnknownName
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import QUANTILES, Types, counted, grouped, handed_out, names_of, only
+from smsanalytics.metrics.population import QUANTILES, READS, Types, counted, grouped, handed_out, names_of, only
 
 WITHIN = (10, 30, 60)  #: seconds that a login code, an alert and a campaign are judged by
 
@@ -74,7 +74,7 @@ def latency(
     for limit in within:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0:
             raise UnknownName(f"within takes whole seconds such as 10, not {limit!r}")
-    frame = only(messages, {"state", "type", "err", "delivery_seconds", "age_seconds", *by})
+    frame = only(messages, {*READS["latency"], *by})
     inside, started, seconds = counted(type), ~nw.col("age_seconds").is_null(), nw.col("delivery_seconds")
     delivered = inside & (nw.col("state") == "delivered")
     sums = {
@@ -133,7 +133,7 @@ def latency_distribution(
     1        4          2
     """
     by = names_of(by)
-    frame = only(messages, {"type", "err", "delivery_seconds", *by})
+    frame = only(messages, {*READS["latency_distribution"], *by})
     frame = frame.with_columns(seconds=nw.col("delivery_seconds"))
     groups = grouped(frame, [*by, "seconds"], counted(type), {}, n="delivered")
     groups = groups.filter(~nw.col("seconds").is_null())

@@ -28,6 +28,15 @@ DENOMINATORS = {  # metric: what its rates are of
     "callback_lag": "n_timed: statuses that say when they happened",
     "data_health": "of: what each check looked at",
 }
+READS = {  # what a metric needs of messages, beside what it groups by
+    "delivery_rate": ("state", "type", "err", "matured"),
+    "latency": ("state", "type", "err", "delivery_seconds", "age_seconds"),
+    "latency_distribution": ("type", "err", "delivery_seconds"),
+    "failure_mix": ("state", "type", "status", "err"),
+    "cost": ("account", "state", "type", "err", "parts", "cost"),
+    "reachability": ("state", "status", "type", "err"),
+}
+ROWS, LAST_DAY = "_rows", "_last_day"  #: of a frame that holds alike rows once: how many, and to which day they reach
 UTC_NAMES = {"UTC", "Etc/UTC"}
 OF_ALL_COUNTED = {"delivery_rate", "latency", "cost", "reachability"}  #: a group is there for whatever is counted
 WHOLE_NUMBERS = {"hour", "weekday", "type", "parts", "status", "err"}
@@ -101,7 +110,7 @@ def only(messages: Any, columns: set[str]) -> Any:
     """
     frame = need(messages, columns)
     known = frame.collect_schema().names()
-    return frame.select(*(name for name in known if name in columns or name == "day"))
+    return frame.select(*(name for name in known if name in columns or name in ("day", ROWS, LAST_DAY)))
 
 
 def grouped(
@@ -127,12 +136,16 @@ def grouped(
     if seconds is not None:
         sums["n_timed"] = inside & ~seconds.is_null()
         frame = frame.with_columns(_seconds=nw.when(inside).then(seconds))
-    numbers = frame.with_columns(**{name: expression.cast(nw.Int64) for name, expression in sums.items()})
+    columns = frame.collect_schema().names()
+    times = nw.col(ROWS) if ROWS in columns else 1
+    numbers = frame.with_columns(**{name: expression.cast(nw.Int64) * times for name, expression in sums.items()})
     totals: list[nw.Expr] = [nw.col(name).sum() for name in sums]
     whole: list[nw.Expr] = [nw.col(*sums).cast(nw.Int64)]
-    if "day" in frame.collect_schema().names():
-        numbers = numbers.with_columns(first_day=nw.when(nw.col(n) > 0).then(nw.col("day")))
-        numbers = numbers.with_columns(last_day=nw.col("first_day"))
+    if "day" in columns:
+        last = LAST_DAY if LAST_DAY in columns else "day"
+        numbers = numbers.with_columns(
+            first_day=nw.when(nw.col(n) > 0).then(nw.col("day")), last_day=nw.when(nw.col(n) > 0).then(nw.col(last))
+        )
         totals += [nw.col("first_day").min(), nw.col("last_day").max()]
         whole += [nw.col("first_day").min(), nw.col("last_day").max()]
     if seconds is not None:

@@ -9,7 +9,7 @@ from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import HLR_TYPE, PING_TYPE
 from smsanalytics.metrics.intervals import wilson
-from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, only
+from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 LOOKUPS = (HLR_TYPE, PING_TYPE)
 ANSWERED = (1, 2)
@@ -62,7 +62,7 @@ def reachability(
     0        4          1            2        1          0.25
     """
     by = names_of(by)
-    frame = only(messages, {"state", "status", "type", "err", *by})
+    frame = only(messages, {*READS["reachability"], *by})
     inside, state, err = counted(type), nw.col("state"), nw.col("err")
     answered = (state == "delivered") & nw.col("status").is_in(ANSWERED).fill_null(value=False)
     waiting = (answered & err.is_null()) | state.is_in(["pending", "stuck"])

@@ -16,6 +16,7 @@ from smsanalytics.store import rollup
 from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
+from smsanalytics.store.prepared import COHORT
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES
 
 FOLDED = ("statuses", "sends")  #: the tables that make messages
@@ -62,7 +63,7 @@ class Tables:
     connection: duckdb.DuckDBPyConnection
 
     def events(
-        self, table: str, *, published: dict[str, int] | None = None, as_of: datetime | None = None
+        self, table: str, *, published: Mapping[str, int] | None = None, as_of: datetime | None = None
     ) -> duckdb.DuckDBPyRelation:
         """
         All events of a table as they came.
@@ -94,7 +95,7 @@ class Tables:
         return at.astimezone(UTC) if at else None
 
     def distinct(
-        self, table: str, *, as_of: datetime | None = None, published: dict[str, int] | None = None
+        self, table: str, *, as_of: datetime | None = None, published: Mapping[str, int] | None = None
     ) -> duckdb.DuckDBPyRelation:
         """
         The events of a table, each once: of those with the same `schema.IDENTITY` the one received first.
@@ -126,9 +127,9 @@ class Tables:
 
     def messages(
         self, live: Live, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None
-    ) -> duckdb.DuckDBPyRelation:
+    ) -> str:
         """
-        One row per message of a cohort, as folded; computed anew from events for a moment before the fold's.
+        One row per message of a cohort, as folded; computed anew from events for a moment before the fold's; as SQL.
 
         Parameters
         ----------
@@ -140,13 +141,11 @@ class Tables:
             Of the cohort: ``start`` ≤ time sent, else of the first status, < ``end``.
         """
         if live.as_of is not None and as_of < live.as_of:
-            found = self.folded(*(self.events(table, published=dict(live.ahead), as_of=as_of) for table in FOLDED))
+            found = self.folded(*(self.events(table, published=live.ahead, as_of=as_of) for table in FOLDED))
         else:
-            found = self.of_messages(live.files(self.layout, start=start, end=end))
-        for bound, compare in ((start, ">="), (end, "<")):
-            if bound is not None:
-                found = found.filter(f"coalesce(sent_at, first_status_at) {compare} {moment(bound)}")
-        return found
+            found = _of_parquet(live.files(self.layout, start=start, end=end), MESSAGES)
+        bounds = [f"{COHORT} {compare} {moment(bound)}" for bound, compare in ((start, ">="), (end, "<")) if bound]
+        return f"(SELECT * FROM ({found}) WHERE {' AND '.join(bounds or ['true'])})"
 
     def beside(self) -> Tables:
         """The same tables for another thread, with what is `held`."""
@@ -165,17 +164,21 @@ class Tables:
         first = min(live.generations, default=date(1970, 2, 1))
         return datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=31)
 
-    def folded(self, statuses: duckdb.DuckDBPyRelation, sends: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-        """One row per message, computed from events."""
+    def folded(self, statuses: duckdb.DuckDBPyRelation, sends: duckdb.DuckDBPyRelation) -> str:
+        """One row per message, computed from events, as SQL."""
         told = rollup.rows_of_statuses(f"({statuses.sql_query()})")
         sent = rollup.rows_of_sends(f"({sends.sql_query()})")
-        return self.connection.sql(rollup.stored(f"({rollup.merged(told, sent)})"))
+        return rollup.stored(f"({rollup.merged(told, sent)})")
 
     def parquet(self, files: Sequence[Path], columns: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
         """The rows of files with these columns and types; one that a file lacks is NULL."""
-        wanted = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in columns.items())
-        if not files:
-            nothing = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())
-            return self.connection.sql(f"SELECT {nothing} WHERE false")
-        source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
-        return self.connection.sql(f"SELECT {wanted} FROM {source}")
+        return self.connection.sql(_of_parquet(files, columns))
+
+
+def _of_parquet(files: Sequence[Path], columns: Mapping[str, str]) -> str:
+    wanted = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+    if not files:
+        nothing = ", ".join(f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items())
+        return f"SELECT {nothing} WHERE false"
+    source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
+    return f"SELECT {wanted} FROM {source}"

@@ -29,7 +29,9 @@ DAY = 86400
 STEPS = ("fold", "gather", "compact", "sweep", "crash while folding", "crash while merging", "publish only")
 
 received_over_days = st.tuples(events, st.integers(0, LOOK_BACK - 1), st.integers(0, DAY - 1)).map(
-    lambda told: told[0] | {"received": BASE + told[1] * DAY + told[2]}
+    lambda told: (
+        told[0] | {"received": BASE + told[1] * DAY + told[2], "account": "default", "phone": "79001230001"}
+    )  # few messages, so that much is told of each
 )
 steps = st.lists(st.tuples(st.lists(received_over_days, max_size=4), st.sampled_from(STEPS)), min_size=1, max_size=6)
 
