@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from smsanalytics.store.compact import compact, superseded
-from smsanalytics.store.fold import fold
-from smsanalytics.store.live import Live
 
 from benchmarks.collector import processes
 from benchmarks.collector.server import ROOT
 from benchmarks.store.lines import WRITER
 from benchmarks.store.questions import QUESTIONS, Period
 from smsanalytics.api import open_store
+from smsanalytics.store.compact import compact, superseded
 from smsanalytics.store.flush import flush
+from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
 from smsanalytics.store.tables import connect
 
 ZONES = {"default": "Europe/Moscow"}
