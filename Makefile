@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check torture bench-collector clean
+.PHONY: demo test check torture bench-collector bench-store clean
 
 demo: $(READY)
 	$(BIN)/smsanalytics demo
@@ -18,6 +18,9 @@ torture: $(READY)
 bench-collector: $(READY)
 	$(INSTALL) --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks.collector $(OPTIONS)
+
+bench-store: $(READY)
+	$(BIN)/python -m benchmarks.store $(OPTIONS)
 
 check: $(READY)
 	$(BIN)/ruff check .
