@@ -674,11 +674,11 @@ class Questions:
         query = f"SELECT {', '.join([*chosen, *days])}, count(*) AS {ROWS} FROM {found} GROUP BY ALL"
         alike = self._tables.connection.execute(query).df()
         answer = _plain(metric(alike, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
-        facts: dict[str, object] = {"as_of": asked.as_of or live.as_of, "timezone": asked.zone.key}
+        facts = {"as_of": asked.as_of or live.as_of, "timezone": asked.zone.key, **answer.attrs}
         if answer.empty:
             excluded = alike[ROWS].sum() - counted_only(alike, options.get("type"))[ROWS].sum()
             facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": int(excluded)}
-        return with_attrs(answer, {**answer.attrs, **facts})
+        return with_attrs(answer, facts)
 
     def _asked(
         self,
