@@ -11,11 +11,12 @@ from pathlib import Path
 
 import duckdb
 
-from smsanalytics.store.flush import write
+from smsanalytics.store.flush import quoted, write
 from smsanalytics.store.layout import EventFile, Layout, live
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, SORTED_BY
 from smsanalytics.store.tables import Tables
 
+CHUNK = 500_000  #: events that are merged at once, so that a large date needs little memory
 HOUR = 3600.0  #: how old the oldest file must be before it is merged [s]
 
 log = logging.getLogger("smsanalytics.maintenance")
@@ -76,19 +77,32 @@ def _merge(
 ) -> Path:
     paths = [layout.event_file(table, day, file) for file in files]
     target = layout.event_file(table, day, EventFile(files[0].writer, files[0].first, files[-1].last))
-    Tables(layout, connection).of_files(table, paths).create_view("merging")
-    write(connection, f"{_each_once(table)} ORDER BY {SORTED_BY[table]}", layout.tmp / f"{table}-merged", target)
+    tables = Tables(layout, connection)
+    tables.of_files(table, paths).create_view("merging")
+    by_id = SORTED_BY[table].startswith("message_id")
+    ranges = tables.ranges(paths, most=CHUNK) if by_id else ["true"]
+    parts = [layout.tmp / f"{table}-part-{number}" for number in range(len(ranges))]
+    try:
+        for of_ids, part in zip(ranges, parts, strict=True):
+            rows = f"{_each_once(table, of_ids)} ORDER BY {SORTED_BY[table]}"
+            connection.execute(f"COPY ({rows}) TO {quoted(part)} (FORMAT parquet, COMPRESSION lz4)")
+        whole = f"FROM read_parquet([{', '.join(map(quoted, parts))}], hive_partitioning = false)"
+        write(connection, whole, layout.tmp / f"{table}-merged", target)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
     log.info("merged %d files into %s/%s", len(files), table, target.name)
     return target
 
 
-def _each_once(table: str) -> str:
+def _each_once(table: str, of_ids: str) -> str:
     """Rows that differ in nothing but the time of receipt are one; a repetition that differs otherwise is evidence."""
     columns = COLUMNS[table] | HIDDEN.get(table, {})
     if "copies" not in columns:
-        return "FROM merging"
+        return f"FROM merging WHERE {of_ids}"
     made = {"received_at": "min(received_at)", "copies": "sum(copies)::INTEGER"}
-    return f"SELECT {', '.join(f'{made.get(name, name)} AS {name}' for name in columns)} FROM merging GROUP BY ALL"
+    chosen = ", ".join(f"{made.get(name, name)} AS {name}" for name in columns)
+    return f"SELECT {chosen} FROM merging WHERE {of_ids} GROUP BY ALL"
 
 
 def superseded(layout: Layout, *, before: float) -> Iterator[Path]:

@@ -10,11 +10,10 @@ repeats it.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -148,7 +147,8 @@ class _Fold:
     def group(self, files: Mapping[str, Sequence[Path]]) -> None:
         """Make one row per message of the events in files, and put it down under the date where it belongs."""
         key = ", ".join(KEY)
-        for part, of_ids in enumerate(self._ranges(files)):
+        several = [path for paths in files.values() for path in paths]
+        for part, of_ids in enumerate(self._tables.ranges(several, most=CHUNK)):
             events = [f"({self._tables.of_files(table, files[table]).filter(of_ids).sql_query()})" for table in FOLDED]
             told = rollup.merged(rollup.rows_of_statuses(events[0]), rollup.rows_of_sends(events[1]))
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {told}")
@@ -188,25 +188,6 @@ class _Fold:
                 generations.pop(day, None)
                 spans.pop(day, None)
         return generations, spans
-
-    def _ranges(self, files: Mapping[str, Sequence[Path]]) -> Iterator[str]:
-        """Conditions that part the messages into groups of so many events that these fit into memory."""
-        events = sum(self._tables.rows(several) for several in files.values())
-        parts = -(-events // CHUNK)
-        if parts <= 1:
-            yield "true"
-            return
-        ids = " UNION ALL ".join(
-            f"SELECT message_id FROM read_parquet([{', '.join(map(quoted, several))}])"
-            for several in files.values()
-            if several
-        )
-        shares = [part / parts for part in range(1, parts)]
-        [(found,)] = self._connection.execute(f"SELECT approx_quantile(message_id, {shares}) FROM ({ids})").fetchall()
-        bounds = [None, *sorted(set(found)), None]
-        for low, high in itertools.pairwise(bounds):
-            sides = [] if low is None else [f"message_id >= {low}"]
-            yield " AND ".join([*sides, *([] if high is None else [f"message_id < {high}"])])
 
     def _find_homes(self, of_ids: str) -> None:
         """Find where messages of which something new is told are kept."""

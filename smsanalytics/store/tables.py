@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -88,6 +89,19 @@ class Tables:
         told = f"SELECT sum(num_rows) FROM parquet_file_metadata([{', '.join(map(quoted, files))}])"
         [(rows,)] = self.connection.execute(told).fetchall()
         return int(rows)
+
+    def ranges(self, files: Sequence[Path], *, most: int) -> list[str]:
+        """Conditions that part the rows of files by ``message_id``, in order, so that about so many fulfil each."""
+        parts = -(-self.rows(files) // most)
+        if parts <= 1:
+            return ["true"]
+        shares = [part / parts for part in range(1, parts)]
+        ids = f"SELECT message_id FROM read_parquet([{', '.join(map(quoted, files))}])"
+        [(found,)] = self.connection.execute(f"SELECT approx_quantile(message_id, {shares}) FROM ({ids})").fetchall()
+        bounds = sorted(set(found or []))
+        inner = [f"message_id >= {low} AND message_id < {high}" for low, high in itertools.pairwise(bounds)]
+        last = f"message_id >= {bounds[-1]} OR message_id IS NULL" if bounds else "true"
+        return [*(f"message_id < {bound}" for bound in bounds[:1]), *inner, last]
 
     def newest_of(self, table: str, files: Sequence[Path]) -> datetime | None:
         """The newest receipt in some files of a table, UTC."""

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smsanalytics import open_store
+from smsanalytics.store import compact as compact_module
 from smsanalytics.store import durable
 from smsanalytics.store import fold as fold_module
 from smsanalytics.store.compact import compact
@@ -83,6 +84,7 @@ def test_any_steps_in_any_order_fold_to_what_brute_force_counts(told):
     with (
         tempfile.TemporaryDirectory() as directory,
         mock.patch.multiple(fold_module, SMALL=0, CHUNK=2, OPEN_DATES=2),
+        mock.patch.object(compact_module, "CHUNK", 2),
     ):
         world = World(Path(directory))
         everything = []
