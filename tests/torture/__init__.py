@@ -5,6 +5,6 @@ A scenario is a module with ``run(folder, rounds) -> Outcome`` and the numbers o
 ``FULL``. The first line of its docstring says what is tried.
 """
 
-DISK = ("power", "kills", "points", "errors", "full")
+DISK = ("power", "kills", "points", "errors", "full", "readers")
 WIRE = ("hostile", "mutations", "clock", "overload")
 SCENARIOS = DISK + WIRE  # in the order they are run
