@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,6 +26,7 @@ from smsanalytics.settings import DEFAULT_ACCOUNT, Settings, load
 if TYPE_CHECKING:
     from smsanalytics.collector.accounts import Account
     from smsanalytics.recovery import Span
+    from smsanalytics.store.fold import Watch
     from smsanalytics.store.maintenance import Maintenance
     from smsanalytics.store.privacy import Privacy
 
@@ -120,7 +123,7 @@ def maintain(
     if until_eof:
         os.nice(10)  # beside a collector it gives way
         threading.Thread(target=_set_at_eof, args=[stop], daemon=True).start()
-    with _maintenance(settings) as maintenance:
+    with _progress(quiet=follow) as told, _maintenance(settings, told=told) as maintenance:
         done = maintenance.run(anew=rebuild)
         if follow:
             maintenance.follow(stop)
@@ -645,13 +648,28 @@ def _privacy(settings: Settings) -> Privacy:
     return Privacy(key, keep_texts=settings.keep_texts)
 
 
-def _maintenance(settings: Settings, *, patience: float = 0.0) -> Maintenance:
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Watch]:
+    """A bar on a terminal that somebody watches, for as long as something goes on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    watched = sys.stderr.isatty() and not quiet
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not watched) as bar:
+        task = bar.add_task("looking", total=None)
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+
+
+def _maintenance(settings: Settings, *, patience: float = 0.0, told: Watch | None = None) -> Maintenance:
+    from smsanalytics.store.fold import unwatched
     from smsanalytics.store.layout import Layout
     from smsanalytics.store.maintenance import Maintenance
 
     kept: dict[str, int] = {table: days for table, days in settings.retention.items()}  # noqa: C416 - of any str
     layout, privacy = Layout(settings.data), _privacy(settings)
-    return Maintenance(layout, settings.zones, retention=kept, privacy=privacy, patience=patience)
+    told = told or unwatched
+    return Maintenance(layout, settings.zones, retention=kept, privacy=privacy, patience=patience, told=told)
 
 
 def _publish(settings: Settings) -> None:

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -41,8 +41,20 @@ SAME = " AND ".join(f"old.{name} = new.{name}" for name in ("message_id", "phone
 log = logging.getLogger("smsanalytics.maintenance")
 
 
+Watch = Callable[[str, int, int], None]  # what is being done, and how much of how much of it
+
+
+def unwatched(*_: object) -> None:
+    """Nobody watches how far it is."""
+
+
 def fold(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, *, anew: bool = False, now: datetime | None = None
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    *,
+    anew: bool = False,
+    now: datetime | None = None,
+    told: Watch = unwatched,
 ) -> bool:
     """
     Bring ``messages`` up to everything published.
@@ -59,6 +71,8 @@ def fold(
         Make all of it from all events, which also joins what was reported later than `LOOK_BACK`.
     now : datetime, optional
         Instead of the clock's.
+    told : callable, optional
+        Watch after each step what is being done, and how much of how much.
 
     Returns
     -------
@@ -85,7 +99,7 @@ def fold(
     tables = Tables(layout, connection)
     newest = [at for table, several in files.items() if (at := tables.newest_of(table, several))]
     as_of = max([*newest, *([live.as_of] if live.as_of else [])])
-    with _Fold(tables, live, as_of.date() - timedelta(days=OPEN_DATES - 1)) as step:
+    with _Fold(tables, live, as_of.date() - timedelta(days=OPEN_DATES - 1), told) as step:
         step.group(files)
         complete = due or (not pending and step.rows_of_older_dates() <= SMALL)
         generations, spans = step.write(everything=complete)
@@ -125,8 +139,8 @@ def _writers(layout: Layout) -> set[str]:
 class _Fold:
     """One fold: its rows lie in files of ``tmp/fold`` by date, so that a large one needs little memory."""
 
-    def __init__(self, tables: Tables, live: Live, open_from: date) -> None:
-        self._tables, self._live, self._open_from = tables, live, open_from
+    def __init__(self, tables: Tables, live: Live, open_from: date, told: Watch) -> None:
+        self._tables, self._live, self._open_from, self._told = tables, live, open_from, told
         self._connection, self._layout = tables.connection, tables.layout
         self._folder = tables.layout.tmp / "fold"
         used = [generation for generations in tables.layout.generations().values() for generation in generations]
@@ -148,7 +162,8 @@ class _Fold:
         """Make one row per message of the events in files, and put it down under the date where it belongs."""
         key = ", ".join(KEY)
         several = [path for paths in files.values() for path in paths]
-        for part, of_ids in enumerate(self._tables.ranges(several, most=CHUNK)):
+        ranges = self._tables.ranges(several, most=CHUNK)
+        for part, of_ids in enumerate(ranges):
             events = [f"({self._tables.of_files(table, files[table]).filter(of_ids).sql_query()})" for table in FOLDED]
             told = rollup.merged(rollup.rows_of_statuses(events[0]), rollup.rows_of_sends(events[1]))
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {told}")
@@ -162,6 +177,7 @@ class _Fold:
                 ) TO {quoted(self._folder)} (FORMAT parquet, COMPRESSION lz4, PARTITION_BY (target), APPEND,
                     FILENAME_PATTERN '{part}-{{uuid}}')
             """)
+            self._told("grouping events by message", part + 1, len(ranges))
 
     def rows_of_older_dates(self) -> int:
         """How many messages the dates hold that are touched and no longer open."""
@@ -175,7 +191,8 @@ class _Fold:
     def write(self, *, everything: bool) -> tuple[dict[date, int], dict[date, Span]]:
         """Copy the dates that are touched, or the open ones of them; tell which files count then."""
         generations, spans = dict(self._live.generations), dict(self._live.spans)
-        for day in sorted(self._touched(everything=everything)):
+        touched = sorted(self._touched(everything=everything))
+        for number, day in enumerate(touched, start=1):
             target = self._layout.message_file(day, self._generation)
             write(self._connection, self._rows_of(day, everything=everything), self._layout.tmp / "messages", target)
             [(rows, first, last)] = self._connection.execute(
@@ -187,6 +204,7 @@ class _Fold:
             else:  # all of its messages were seen on an earlier date
                 generations.pop(day, None)
                 spans.pop(day, None)
+            self._told("writing messages by date", number, len(touched))
         return generations, spans
 
     def _find_homes(self, of_ids: str) -> None:

@@ -20,7 +20,7 @@ from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable, journal
 from smsanalytics.store.compact import compact, superseded
 from smsanalytics.store.flush import DUCKDB_FAILS, EVERYTHING, Flushed, flush
-from smsanalytics.store.fold import fold
+from smsanalytics.store.fold import Watch, fold, unwatched
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.privacy import Privacy
@@ -71,6 +71,8 @@ class Maintenance:
         What of callbacks is stored.
     patience : float
         How long to wait until the maintenance that runs makes way; with 0 it is not asked to. [s]
+    told : callable, optional
+        Told after each step what is being done, and how much of how much.
 
     Raises
     ------
@@ -88,8 +90,9 @@ class Maintenance:
         retention: Mapping[str, int] = MappingProxyType({}),
         privacy: Privacy = EVERYTHING,
         patience: float = 0.0,
+        told: Watch = unwatched,
     ) -> None:
-        self._layout, self._zones = layout, zones
+        self._layout, self._zones, self._told = layout, zones, told
         self._retention, self._privacy, self._patience = retention, privacy, patience
         self._looked = -math.inf  # when for dates that ended, by the monotonic clock
         self._closing = contextlib.ExitStack()
@@ -166,7 +169,8 @@ class Maintenance:
     def _publish(self, writer: str, stuck: list[StoreError]) -> list[Flushed]:
         """Publish what a writer sealed; an error is this writer's, the others go on."""
         self._adopt(writer)
-        flushed = []
+        flushed: list[Flushed] = []
+        sealed = sum(segment.state == "sealed" for segment in self._layout.segments(writer))
         try:
             for one in flush(self._connection, self._layout, writer, self._zones, self._privacy):
                 rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
@@ -174,20 +178,24 @@ class Maintenance:
                 if one.unreadable:
                     log.error("%d lines of it could not be read; they are in the table rejected", one.unreadable)
                 flushed.append(one)
+                self._told(f"publishing segments of {writer}", len(flushed), sealed)
         except StoreError as error:
             stuck.append(error)
         return flushed
 
     def _fold(self, *, anew: bool) -> bool:
         started = time.monotonic()
-        folded = fold(self._connection, self._layout, anew=anew)
+        folded = fold(self._connection, self._layout, anew=anew, told=self._told)
         ended = time.monotonic()
         self._not_before["fold"] = ended + (ended - started) * (1 / FOLD_SHARE - 1)
         return folded
 
     def _tidy(self) -> int:
         """Merge what is due, and sweep."""
-        merged = sum(1 for _ in compact(self._connection, self._layout, Live.read(self._layout).folded))
+        merged = 0
+        for _ in compact(self._connection, self._layout, Live.read(self._layout).folded):
+            merged += 1
+            self._told("merging files", merged, merged + 1)
         self._expire()
         sweep(self._layout)
         self._not_before["tidy"] = time.monotonic() + TIDY_SECONDS
