@@ -62,6 +62,10 @@ class StoreError(SmsAnalyticsError):
     """The data directory cannot be used as asked."""
 
 
+class NewerVersion(StoreError):
+    """A newer version of the program wrote what is to be read."""
+
+
 class StoreBusy(StoreError):
     """Another process holds the lock of a journal slot or of the maintenance."""
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from smsanalytics.errors import StoreError
+from smsanalytics.errors import NewerVersion, StoreError
 from smsanalytics.store import durable, rollup
 from smsanalytics.store.flush import count, quoted, write
 from smsanalytics.store.layout import Layout
@@ -72,7 +72,7 @@ def fold(
     now : datetime, optional
         Instead of the clock's.
     told : callable, optional
-        Watch after each step what is being done, and how much of how much.
+        Told after each step what is being done, and how much of how much.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def fold(
 def _live(layout: Layout) -> Live:
     try:
         return Live.read(layout)
-    except StoreError as error:
-        if "newer" in str(error):
-            raise
+    except NewerVersion:
+        raise
+    except StoreError:
         return Live(kept_messages(layout))  # a damaged one is made anew
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from smsanalytics.errors import StoreError
+from smsanalytics.errors import NewerVersion, StoreError
 from smsanalytics.store.layout import Layout
 
 VERSION = 2
@@ -56,7 +56,9 @@ class Live:
         Raises
         ------
         StoreError
-            If it cannot be read, or a newer version of the program wrote it.
+            If it cannot be read.
+        NewerVersion
+            If a newer version of the program wrote it.
         """
         if not layout.live_messages.exists():
             return cls()
@@ -80,7 +82,7 @@ class Live:
                 )
         except (ValueError, TypeError, KeyError, AttributeError):
             raise StoreError(f"{layout.live_messages} is damaged; `smsanalytics maintain` makes it anew") from None
-        raise StoreError(
+        raise NewerVersion(
             f"{layout.live_messages} was written by a newer smsanalytics, in version {version} where this one reads up "
             f"to {VERSION}; use the newer one"
         )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from smsanalytics.errors import StoreError
+from smsanalytics.errors import NewerVersion, StoreError
 from smsanalytics.store.schema import VERSION
 
 TAIL = 4096  #: bytes at the end of a file, in which its metadata end
@@ -62,7 +62,7 @@ def require_readable(files: Iterable[Path]) -> None:
             why = os.strerror(error.errno or 0)
             raise StoreError(f"{path} cannot be read: {why}; `smsanalytics check` says what to do") from None
         if version > VERSION:
-            raise StoreError(newer(path, version))
+            raise NewerVersion(newer(path, version))
         if len(_readable) >= LOOKED_AT_MOST:
             _readable.clear()
         _readable.add(name)
