@@ -150,7 +150,7 @@ class _Stage:
         StoreError
             If this version of the program cannot read it, or DuckDB cannot.
         """
-        lines = [text + b"\n" for text in source.read_bytes().split(b"\n") if text]
+        lines = _lines(source)
         whole = [text for text in lines if is_whole(text)]
         if (newest := max(map(version_of, {text[:16] for text in whole}), default=0)) > FORMAT:
             raise StoreError(
@@ -217,6 +217,15 @@ class _Stage:
         except DUCKDB_FAILS:
             return False
         return rows == lines
+
+
+def _lines(source: Path) -> list[bytes]:
+    """The lines of a segment, each with its newline, the last one also where it has none."""
+    with source.open("rb") as file:
+        lines = [text for text in file if text != b"\n"]
+    if lines and not lines[-1].endswith(b"\n"):
+        lines[-1] += b"\n"
+    return lines
 
 
 def _rejected(text: bytes, segment: SegmentFile) -> bytes:
