@@ -24,7 +24,7 @@ from benchmarks.collector.server import ROOT
 from benchmarks.store.lines import WRITER
 from benchmarks.store.questions import QUESTIONS, Period
 from smsanalytics.api import open_store
-from smsanalytics.store.compact import compact, superseded
+from smsanalytics.store.compact import jobs, superseded
 from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import Layout
@@ -105,7 +105,7 @@ def _compact(data: Path, until: str) -> Told:
     now = max(time.time(), datetime.fromisoformat(until).timestamp()) + LATER
     with connect(layout) as connection:
         started = time.perf_counter()
-        merged = list(compact(connection, layout, Live.read(layout).folded, now=now))
+        merged = [job.merge(connection) for job in jobs(layout, Live.read(layout).folded, now=now)]
         seconds = time.perf_counter() - started
     for path in list(superseded(layout, before=now)):
         path.unlink()

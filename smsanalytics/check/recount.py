@@ -62,6 +62,9 @@ class Recount:
             for day, files in self.layout.event_files("statuses").items()
             if any(file.last <= live.ahead.get(file.writer, 0) for file in files)
         )
+        kept_from = self.layout.kept_from()
+        if given_up := [kept_from[table] for table in FOLDED if table in kept_from]:
+            there = [day for day in there if day > max(given_up) + BEGINNING]
         if not self._whole():
             there = [day for day in there if day > there[0] + BEGINNING]
         others = random.Random(seed).sample(there[:-1], min(number - 1, len(there) - 1)) if there[1:] else []  # noqa: S311

@@ -122,6 +122,7 @@ class _Stage:
     def __init__(self, layout: Layout, target: Path, folder: Path) -> None:
         self._layout, self._target, self._folder = layout, target, folder
         self._wanted: set[Path] = set()
+        self._staged: list[Path] = []
         self._kept = 0
 
     def fill(self) -> None:
@@ -143,12 +144,12 @@ class _Stage:
                     shutil.copy2(path, self._folder / name)
         for segment in self._segments():
             self._wanted.add(segment)
+        self._staged = sorted(path for path in self._folder.rglob("*") if path.is_file())
 
     def hand_over(self) -> Copied:
         """Copy what was taken hold of, and remove from the copy what is no longer in the store."""
         done = Copied(kept=self._kept)
-        staged = sorted(path for path in self._folder.rglob("*") if path.is_file())
-        for path in sorted(staged, key=lambda path: path.suffix != ".parquet"):
+        for path in sorted(self._staged, key=lambda path: path.suffix != ".parquet"):
             _copy(path, self._target / path.relative_to(self._folder))
             done.copied += 1
         for path in sorted(self._target.rglob("*")):

@@ -6,11 +6,13 @@ import itertools
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
+from smsanalytics.errors import StoreError
 from smsanalytics.store.flush import quoted, write
 from smsanalytics.store.layout import EventFile, Layout, live
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, SORTED_BY
@@ -22,11 +24,55 @@ HOUR = 3600.0  #: how old the oldest file must be before it is merged [s]
 log = logging.getLogger("smsanalytics.maintenance")
 
 
-def compact(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, folded: Mapping[str, int], *, now: float | None = None
-) -> Iterator[Path]:
+@dataclass(frozen=True)
+class Job:
+    """Files of one table, date and writer that are to become one."""
+
+    layout: Layout
+    table: str
+    day: date
+    files: Sequence[EventFile]
+
+    def merge(self, connection: duckdb.DuckDBPyConnection) -> Path:
+        """Publish the one; those it supersedes stay until they are swept."""
+        layout, table = self.layout, self.table
+        paths = self.paths
+        merged = EventFile(self.files[0].writer, self.files[0].first, self.files[-1].last)
+        target = layout.event_file(table, self.day, merged)
+        tables = Tables(layout, connection)
+        tables.of_files(table, paths).create_view("merging")
+        by_id = SORTED_BY[table].startswith("message_id")
+        ranges = tables.ranges(paths, most=CHUNK) if by_id else ["true"]
+        parts = [layout.tmp / f"{table}-part-{number}" for number in range(len(ranges))]
+        try:
+            for of_ids, part in zip(ranges, parts, strict=True):
+                rows = f"{_each_once(table, of_ids)} ORDER BY {SORTED_BY[table]}"
+                connection.execute(f"COPY ({rows}) TO {quoted(part)} (FORMAT parquet, COMPRESSION lz4)")
+            whole = f"FROM read_parquet([{', '.join(map(quoted, parts))}], hive_partitioning = false)"
+            write(connection, whole, layout.tmp / f"{table}-merged", target)
+        finally:
+            for part in parts:
+                part.unlink(missing_ok=True)
+        log.info("merged %d files into %s/%s", len(self.files), table, target.name)
+        return target
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where they lie."""
+        return [self.layout.event_file(self.table, self.day, file) for file in self.files]
+
+    @property
+    def written(self) -> float:
+        """When the oldest of those that were not merged yet was written. [Unix seconds]"""
+        single = [path for path, file in zip(self.paths, self.files, strict=True) if file.first == file.last]
+        return min(path.stat().st_mtime for path in single or self.paths)
+
+
+def jobs(
+    layout: Layout, folded: Mapping[str, int], stuck: list[StoreError] | None = None, *, now: float | None = None
+) -> Iterator[Job]:
     """
-    Merge the files of each table, date and writer, one merge with each step of the iterator.
+    Tell what is to be merged, of each table, date and writer.
 
     In the open date those of the past hour become one; when it is over, all of them do. An event that came several
     times is one row, the first received, with the number of times in ``copies``. A crash leaves either the old files
@@ -34,65 +80,32 @@ def compact(
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
-        A working connection of `tables.connect`.
     layout : Layout
         Of the data directory.
     folded : mapping of str to int
         Up to which segment of each writer events are in ``messages``: later ones are left alone.
+    stuck : list of StoreError, optional
+        Gets the errors of dates whose names contradict one another; without it they are raised.
     now : float, optional
         Instead of the clock's. [Unix seconds]
-
-    Yields
-    ------
-    Path
-        The new file.
-
-    Raises
-    ------
-    StoreError
-        If the names of a table contradict one another.
     """
     now = time.time() if now is None else now
     today = datetime.fromtimestamp(now, UTC).date()
     for table in EVENT_TABLES:
         for day, files in layout.event_files(table).items():
-            for writer, own in itertools.groupby(live(files), lambda file: file.writer):
-                done = [file for file in own if file.last <= folded.get(writer, 0)]
+            try:
+                counting = live(files)
+            except StoreError as error:
+                if stuck is None:
+                    raise
+                stuck.append(error)
+                continue
+            for _, own in itertools.groupby(counting, lambda file: file.writer):
+                done = [file for file in own if file.last <= folded.get(file.writer, 0)]
                 chosen = done if day < today else [file for file in done if file.first == file.last]
-                if len(chosen) > 1 and now - _oldest(layout, table, day, chosen) >= HOUR:
-                    yield _merge(connection, layout, table, day, chosen)
-
-
-def _oldest(layout: Layout, table: str, day: date, files: Sequence[EventFile]) -> float:
-    """When the oldest file that was not merged yet was written; long ago, if none can be found."""
-    paths = [layout.event_file(table, day, file) for file in files if file.first == file.last] or [
-        layout.event_file(table, day, file) for file in files
-    ]
-    return min(path.stat().st_mtime for path in paths)
-
-
-def _merge(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, table: str, day: date, files: Sequence[EventFile]
-) -> Path:
-    paths = [layout.event_file(table, day, file) for file in files]
-    target = layout.event_file(table, day, EventFile(files[0].writer, files[0].first, files[-1].last))
-    tables = Tables(layout, connection)
-    tables.of_files(table, paths).create_view("merging")
-    by_id = SORTED_BY[table].startswith("message_id")
-    ranges = tables.ranges(paths, most=CHUNK) if by_id else ["true"]
-    parts = [layout.tmp / f"{table}-part-{number}" for number in range(len(ranges))]
-    try:
-        for of_ids, part in zip(ranges, parts, strict=True):
-            rows = f"{_each_once(table, of_ids)} ORDER BY {SORTED_BY[table]}"
-            connection.execute(f"COPY ({rows}) TO {quoted(part)} (FORMAT parquet, COMPRESSION lz4)")
-        whole = f"FROM read_parquet([{', '.join(map(quoted, parts))}], hive_partitioning = false)"
-        write(connection, whole, layout.tmp / f"{table}-merged", target)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
-    log.info("merged %d files into %s/%s", len(files), table, target.name)
-    return target
+                job = Job(layout, table, day, chosen)
+                if len(chosen) > 1 and now - job.written >= HOUR:
+                    yield job
 
 
 def _each_once(table: str, of_ids: str) -> str:
@@ -118,7 +131,10 @@ def superseded(layout: Layout, *, before: float) -> Iterator[Path]:
     """
     for table in EVENT_TABLES:
         for day, files in layout.event_files(table).items():
-            counting = live(files)
+            try:
+                counting = live(files)
+            except StoreError:
+                continue  # said elsewhere
             for file in set(files) - set(counting):
                 wider = next(
                     one for one in counting if one.writer == file.writer and one.first <= file.first <= one.last

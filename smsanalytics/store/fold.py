@@ -91,19 +91,18 @@ def fold(
         table: layout.live_files(table, published=published, after=live.folded if due else live.ahead)
         for table in FOLDED
     }
-    if not any(files.values()):
-        if live.as_of:  # nothing that makes messages
-            folded = live.folded if pending else published
-            durable.replace(layout.live_messages, replace(live, ahead=published, folded=folded).encoded())
-        return False
     tables = Tables(layout, connection)
+    if not any(files.values()):
+        if live.generations or live.as_of:
+            _note_nothing(tables, live, published, gathered_at=now if due or not pending else None)
+        return False
     newest = [at for table, several in files.items() if (at := tables.newest_of(table, several))]
     as_of = max([*newest, *([live.as_of] if live.as_of else [])])
     with _Fold(tables, live, as_of.date() - timedelta(days=OPEN_DATES - 1), told) as step:
         step.group(files)
         complete = due or (not pending and step.rows_of_older_dates() <= SMALL)
         generations, spans = step.write(everything=complete)
-    for day, superseded in live.generations.items():
+    for day, superseded in _counting(layout).items():
         if generations.get(day) != superseded:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(layout.message_file(day, superseded))  # its grace period begins now
@@ -123,12 +122,34 @@ def fold(
 
 
 def _live(layout: Layout) -> Live:
+    """What is folded; where nothing says so, what can never be folded again."""
     try:
-        return Live.read(layout)
+        return Live.read(layout) if layout.live_messages.exists() else Live(kept_messages(layout))
     except NewerVersion:
         raise
     except StoreError:
-        return Live(kept_messages(layout))  # a damaged one is made anew
+        return Live(kept_messages(layout))
+
+
+def _counting(layout: Layout) -> Mapping[date, int]:
+    """The files of messages that counted until now."""
+    try:
+        return Live.read(layout).generations
+    except StoreError:
+        return {day: max(generations) for day, generations in layout.generations().items() if generations}
+
+
+def _note_nothing(tables: Tables, live: Live, published: Mapping[str, int], gathered_at: datetime | None) -> None:
+    """Say that up to here nothing came that makes messages."""
+    as_of = live.as_of
+    if as_of is None:  # what said so was lost
+        messages = tables.of_messages(live.files(tables.layout))
+        [(seen, told)] = messages.aggregate("max(first_seen_at), max(last_status_at)").fetchall()
+        as_of = max(at.astimezone(UTC) for at in (seen, told) if at)
+    done = replace(live, ahead=published, as_of=as_of)
+    if gathered_at:
+        done = replace(done, folded=published, complete_at=as_of, gathered_at=gathered_at)
+    durable.replace(tables.layout.live_messages, done.encoded())
 
 
 def _writers(layout: Layout) -> set[str]:
@@ -143,6 +164,7 @@ class _Fold:
         self._tables, self._live, self._open_from, self._told = tables, live, open_from, told
         self._connection, self._layout = tables.connection, tables.layout
         self._folder = tables.layout.tmp / "fold"
+        self._since = tables.layout.kept_from().get("messages", date.min)
         used = [generation for generations in tables.layout.generations().values() for generation in generations]
         self._generation = 1 + max([*used, *live.generations.values()], default=0)
 
@@ -248,13 +270,17 @@ class _Fold:
         """The dates with new rows, or with rows that leave."""
         there = {date.fromisoformat(path.name.removeprefix("target=")) for path in self._folder.iterdir()}
         leave = self._connection.execute('SELECT DISTINCT "day", target FROM leaving').fetchall()
-        since = date.min if everything else self._open_from
+        since = self._from(everything=everything)
         return {day for day in there if day >= since} | {day for day, target in leave if target >= since}
+
+    def _from(self, *, everything: bool) -> date:
+        """The first date that is written: those before are gathered, or given up."""
+        return self._since if everything else max(self._since, self._open_from)
 
     def _rows_of(self, day: date, *, everything: bool) -> str:
         """The query that makes all rows of a date: those that were there, with what is new of them, and new ones."""
         parts = ", ".join(map(quoted, (self._folder / f"target={day}").glob("*.parquet")))
-        since = date.min if everything else self._open_from
+        since = self._from(everything=everything)
         leave = f"(FROM leaving WHERE \"day\" = DATE '{day}' AND target >= DATE '{since}')"
         self._kept([day] if day in self._live.generations else [], "true")
         stay = f"(SELECT old.* FROM kept AS old ANTI JOIN {leave} AS new ON {SAME})"

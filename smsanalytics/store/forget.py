@@ -32,10 +32,13 @@ from smsanalytics.store.schema import EVENT_TABLES
 from smsanalytics.store.tables import connect
 
 STRUCK = "***"  #: stands where somebody else's text named the number
-BETWEEN = r"[ ().-]{0,2}"  #: digits, where a person writes them
+BETWEEN = "[\\s\u00a0\u2009\u202f().\\-\u2010-\u2014/]{0,4}"  #: digits, where a person writes them
+BETWEEN_AS_HEX = "(?:20|a0|c2a0|28|29|2e|2d|2f|e280(?:89|af|9[0-4])){0,4}"  #: the same as bytes of some charset
 SAFE_LENGTH = 10  #: digits from which on a longer number that holds them is struck as well
 RUSSIAN = re.compile(r"[78][0-9]{10}")
+MOBILE = re.compile(r"9[0-9]{9}")  #: the same without what is dialled before it
 BODY = re.compile(r'\\?"body\\?":\\?"([A-Za-z0-9+/=]+)')
+SPILLED = re.compile(r"duckdb_temp_([0-9]+)_")
 ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
@@ -51,7 +54,7 @@ class Number:
     pattern : str
         Finds it in a text.
     hexed : str
-        Its digits as hex of bytes, as texts are kept that cannot be read.
+        Finds it in hex of bytes, as texts are kept that cannot be read.
     """
 
     phones: tuple[str, ...] = field(repr=False)
@@ -72,7 +75,7 @@ class Number:
         --------
         >>> number = Number.of("8 (900) 123-00-01", Privacy())
         >>> number.phones
-        ('79001230001', '89001230001')
+        ('79001230001', '89001230001', '9001230001')
         >>> number
         Number()
         >>> number.mentioned(b"phone=%2B79001230001&mes=hello"), number.mentioned(b"phone=79001230002")
@@ -82,10 +85,12 @@ class Number:
         if not PHONE.fullmatch(text):
             raise MalformedRecord("needed a number of 7 to 15 digits, or an address")
         text = text.lower().removeprefix("+")
+        if MOBILE.fullmatch(text):
+            text = f"7{text}"
         if "@" in text:
             phones, core, pattern = [text], text, f"(?i){re.escape(text)}"
         else:
-            phones = [f"{first}{text[1:]}" for first in "78"] if RUSSIAN.fullmatch(text) else [text]
+            phones = [f"{first}{text[1:]}" for first in ("7", "8", "")] if RUSSIAN.fullmatch(text) else [text]
             core = text[1:] if len(phones) > 1 else text
             digits = BETWEEN.join(core)
             pattern = rf"(\+?[78]{BETWEEN})?{digits}" if len(phones) > 1 else rf"\+?{digits}"
@@ -94,7 +99,8 @@ class Number:
         tokens = [privacy.pseudonym(one) for one in phones] if privacy.key else []
         if tokens:
             pattern = "|".join([pattern, *tokens])
-        return cls((*phones, *tokens), pattern, core.encode().hex())
+        hexed = [char.encode().hex() for char in core]
+        return cls((*phones, *tokens), pattern, ("" if "@" in text else BETWEEN_AS_HEX).join(hexed))
 
     def is_among(self, numbers: Collection[str]) -> bool:
         """Whether it is one of some numbers."""
@@ -102,14 +108,15 @@ class Number:
 
     def mentioned(self, content: bytes) -> bool:
         """Whether it is in something as received, in whatever encoding it came."""
-        return any(re.search(self.pattern, form) or self.hexed in form.lower() for form in _forms(content))
+        return any(re.search(self.pattern, form) or re.search(self.hexed, form.lower()) for form in _forms(content))
 
 
 def _forms(content: bytes) -> Iterator[str]:
     """What a body or a line of the journal says, as it is and decoded."""
-    raw = content.decode("latin-1")
-    plain = ESCAPED.sub(lambda match: chr(int(match[1], 16)), html.unescape(raw))
-    yield from (raw, plain, unquote_plus(plain), unquote_plus(unquote_plus(plain)))
+    for charset in ("latin-1", "utf-8"):
+        raw = content.decode(charset, "replace")
+        plain = ESCAPED.sub(lambda match: chr(int(match[1], 16)), html.unescape(raw))
+        yield from (raw, plain, unquote_plus(plain), unquote_plus(unquote_plus(plain)))
     for match in BODY.finditer(raw):
         with contextlib.suppress(binascii.Error):
             yield from _forms(base64.b64decode(match[1]))
@@ -192,9 +199,10 @@ def _rewrite_lines(path: Path, number: Number, done: Forgotten) -> None:
 
 
 def _empty(directory: Path) -> None:
-    """Remove what is unfinished, of whomever: the lock is held."""
+    """Remove what is unfinished, of whomever: the lock is held. What a reader that lives has spilled is its own."""
     for path in directory.rglob("*"):
-        if not path.is_dir():
+        spilled = SPILLED.match(path.name)
+        if not path.is_dir() and not (spilled and Path(f"/proc/{spilled[1]}").exists()):
             path.unlink(missing_ok=True)
 
 
@@ -284,7 +292,7 @@ def _struck(text: str) -> str:
 def _struck_map(column: str) -> str:
     """Entries named by the number, or that hold it as hex, go; in others it is struck."""
     stays = """NOT regexp_matches(one.key, getvariable('pattern'))
-        AND NOT contains(lower(coalesce(one.value, '')), getvariable('hexed'))"""
+        AND NOT regexp_matches(lower(coalesce(one.value, '')), getvariable('hexed'))"""
     value = _struck("one.value")
     entries = f"list_filter(map_entries({column}), lambda one: {stays})"
     return f"map_from_entries(list_transform({entries}, lambda one: {{'key': one.key, 'value': {value}}}))"

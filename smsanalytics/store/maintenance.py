@@ -8,9 +8,10 @@ import json
 import logging
 import math
 import os
+import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from types import MappingProxyType
 
 from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable, journal
-from smsanalytics.store.compact import compact, superseded
+from smsanalytics.store.compact import jobs, superseded
 from smsanalytics.store.flush import DUCKDB_FAILS, EVERYTHING, Flushed, flush
 from smsanalytics.store.fold import Watch, fold, unwatched
 from smsanalytics.store.layout import Layout
@@ -28,6 +29,7 @@ from smsanalytics.store.retention import PAUSE, expire
 from smsanalytics.store.tables import connect
 
 GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may still open it
+LONGEST_PAUSE = 300.0  #: and between two folds at most [s]
 TIDY_SECONDS = 60.0  #: between two looks for what can be merged or swept
 FOLD_SHARE = 0.1  #: of the time, at most, that folding takes: a large store is folded less often
 MEMORY = "700MB"  #: of DuckDB
@@ -108,6 +110,7 @@ class Maintenance:
             for left_over in self._layout.tmp.iterdir():
                 if left_over.is_file():
                     left_over.unlink()
+            self._remove_dead_backup()
             self._connection = closing.enter_context(connect(self._layout, memory=MEMORY))
             known = {name for (name,) in self._connection.execute("SELECT name FROM pg_timezone_names()").fetchall()}
             self._privacy.prepare(self._connection, self._layout)
@@ -146,32 +149,34 @@ class Maintenance:
         self._guarded()
 
     def _guarded(self, *, anew: bool = False) -> Pass:
-        try:
-            return self._run(anew=anew)
-        except OSError as error:
-            raise StoreError(f"maintenance stopped: {os.strerror(error.errno or errno.EIO)}") from None
-        except DUCKDB_FAILS as error:  # its text may quote values
-            raise StoreError(f"maintenance stopped: {type(error).__name__} in DuckDB") from None
-
-    def _run(self, *, anew: bool) -> Pass:
         stuck: list[StoreError] = []
-        started = time.monotonic()
-        flushed = [one for writer in self._layout.slots() for one in self._publish(writer, stuck)]
-        folded = self._fold(anew=anew) if started >= self._not_before["fold"] else False
-        merged = self._tidy() if started >= self._not_before["tidy"] else 0
-        if flushed:
-            told = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "seconds": round(time.monotonic() - started, 3)}
-            durable.replace(self._layout.last_pass, json.dumps(told).encode())
+        done = self._run(stuck, anew=anew)
         if stuck:
             raise stuck[0]
+        return done
+
+    def _run(self, stuck: list[StoreError], *, anew: bool) -> Pass:
+        """Do each step, whether or not one before it can be done: what is swept may be what another lacks room for."""
+        started = time.monotonic()
+        flushed = [one for writer in self._layout.slots() for one in self._publish(writer, stuck)]
+        folded, merged = False, 0
+        if started >= self._not_before["fold"]:
+            with _said(stuck):
+                folded = self._fold(anew=anew)
+        if started >= self._not_before["tidy"]:
+            merged = self._tidy(stuck)
+        if flushed:
+            told = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "seconds": round(time.monotonic() - started, 3)}
+            with _said(stuck):
+                durable.replace(self._layout.last_pass, json.dumps(told).encode())
         return Pass(flushed, folded, merged)
 
     def _publish(self, writer: str, stuck: list[StoreError]) -> list[Flushed]:
         """Publish what a writer sealed; an error is this writer's, the others go on."""
-        self._adopt(writer)
         flushed: list[Flushed] = []
-        sealed = sum(segment.state == "sealed" for segment in self._layout.segments(writer))
-        try:
+        with _said(stuck):
+            self._adopt(writer)
+            sealed = sum(segment.state == "sealed" for segment in self._layout.segments(writer))
             for one in flush(self._connection, self._layout, writer, self._zones, self._privacy):
                 rows = ", ".join(f"{count} {table}" for table, count in one.rows.items() if count)
                 log.info("published segment %s-%d: %s", one.writer, one.seq, rows or "nothing")
@@ -179,27 +184,37 @@ class Maintenance:
                     log.error("%d lines of it could not be read; they are in the table rejected", one.unreadable)
                 flushed.append(one)
                 self._told(f"publishing segments of {writer}", len(flushed), sealed)
-        except StoreError as error:
-            stuck.append(error)
         return flushed
 
     def _fold(self, *, anew: bool) -> bool:
         started = time.monotonic()
         folded = fold(self._connection, self._layout, anew=anew, told=self._told)
         ended = time.monotonic()
-        self._not_before["fold"] = ended + (ended - started) * (1 / FOLD_SHARE - 1)
+        self._not_before["fold"] = ended + min((ended - started) * (1 / FOLD_SHARE - 1), LONGEST_PAUSE)
         return folded
 
-    def _tidy(self) -> int:
-        """Merge what is due, and sweep."""
+    def _tidy(self, stuck: list[StoreError]) -> int:
+        """Merge what is due, give up what need not be kept, and sweep."""
         merged = 0
-        for _ in compact(self._connection, self._layout, Live.read(self._layout).folded):
-            merged += 1
-            self._told("merging files", merged, merged + 1)
-        self._expire()
-        sweep(self._layout)
+        with _said(stuck):
+            for job in jobs(self._layout, Live.read(self._layout).folded, stuck):
+                with _said(stuck):
+                    job.merge(self._connection)
+                    merged += 1
+                self._told("merging files", merged, merged + 1)
+        with _said(stuck):
+            self._expire()
+        with _said(stuck):
+            sweep(self._layout)
         self._not_before["tidy"] = time.monotonic() + TIDY_SECONDS
         return merged
+
+    def _remove_dead_backup(self) -> None:
+        """Remove what a backup took hold of and did not live to copy: it keeps files that are given up."""
+        staged = self._layout.tmp / "backup"
+        if staged.is_dir():
+            with contextlib.suppress(StoreBusy), durable.locked(staged, "the place of a backup of this store"):
+                shutil.rmtree(staged)
 
     def _expire(self) -> None:
         if self._retention and time.monotonic() - self._looked >= PAUSE:
@@ -213,15 +228,29 @@ class Maintenance:
             journal.recover(slot)
 
 
+@contextlib.contextmanager
+def _said(stuck: list[StoreError]) -> Iterator[None]:
+    """Note why a step cannot be done, and go on."""
+    try:
+        yield
+    except StoreError as error:
+        stuck.append(error)
+    except OSError as error:
+        stuck.append(StoreError(f"maintenance stopped: {os.strerror(error.errno or errno.EIO)}"))
+    except DUCKDB_FAILS as error:  # its text may quote values
+        stuck.append(StoreError(f"maintenance stopped: {type(error).__name__} in DuckDB"))
+
+
 def sweep(layout: Layout, *, now: float | None = None) -> list[Path]:
     """Delete files that stopped counting so long ago that no reader can still be about to open them."""
     old = (time.time() if now is None else now) - GRACE_SECONDS
-    counting = Live.read(layout).generations
+    counting, known = Live.read(layout).generations, layout.live_messages.exists()
     swept = [
         path
         for day, generations in layout.generations().items()
         for generation in generations
-        if generation != counting.get(day)
+        if known
+        and generation != counting.get(day)
         and (path := layout.message_file(day, generation)).exists()
         and path.stat().st_mtime < old
     ]

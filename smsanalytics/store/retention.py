@@ -53,7 +53,9 @@ def expire(layout: Layout, days: Mapping[str, int], *, now: datetime | None = No
     """
     today = (now or datetime.now(UTC)).astimezone(UTC).date()
     before = layout.kept_from()
-    wanted = {table: today - timedelta(days=number) for table, number in days.items()}
+    waiting = [segment.date for writer in layout.slots() for segment in layout.segments(writer)]
+    oldest = min([*waiting, today])  # what is not published yet must still be seen
+    wanted = {table: min(today - timedelta(days=number), oldest) for table, number in days.items()}
     after = before | {table: max(day, before.get(table, day)) for table, day in wanted.items()}
     given_up = {table: _count(layout, table, before.get(table), day) for table, day in after.items()}
     if after != before:

@@ -137,7 +137,10 @@ class Tables:
     def newest(self) -> datetime | None:
         """The newest receipt of anything but refused callbacks, UTC."""
         tables = [self.events(table).max("received_at") for table in EVENT_TABLES if table != "rejected"]
-        return max((at.astimezone(UTC) for table in tables for (at,) in table.fetchall() if at), default=None)
+        found = [at.astimezone(UTC) for table in tables for (at,) in table.fetchall() if at]
+        if folded := Live.read(self.layout).as_of:  # what it was folded from may be given up, or forgotten
+            found.append(folded)
+        return max(found, default=None)
 
     def messages(
         self, live: Live, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None
@@ -154,10 +157,17 @@ class Tables:
         start, end : datetime, optional
             Of the cohort: ``start`` ≤ time sent, else of the first status, < ``end``.
         """
+        kept_from = self.layout.kept_from()
         if live.as_of is not None and as_of < live.as_of:
-            found = self.folded(*(self.events(table, published=live.ahead, as_of=as_of) for table in FOLDED))
+            statuses, sends = (self.events(table, published=live.ahead, as_of=as_of) for table in FOLDED)
+            given_up = max((kept_from[table] for table in FOLDED if table in kept_from), default=date.min)
+            never_again = {day: number for day, number in live.generations.items() if day < given_up}
+            seen = f"(FROM ({self._messages_of(never_again)}) WHERE first_seen_at <= {moment(as_of)})"
+            found = self.folded(statuses, sends, *([rollup.rows_of_messages(seen)] if never_again else []))
         else:
             found = _of_parquet(live.files(self.layout, start=start, end=end), MESSAGES)
+        if "messages" in kept_from:
+            found = f"FROM ({found}) WHERE first_seen_at >= TIMESTAMPTZ '{kept_from['messages']} 00:00:00+00'"
         bounds = [f"{COHORT} {compare} {moment(bound)}" for bound, compare in ((start, ">="), (end, "<")) if bound]
         return f"(SELECT * FROM ({found}) WHERE {' AND '.join(bounds or ['true'])})"
 
@@ -178,11 +188,14 @@ class Tables:
         first = min(live.generations, default=date(1970, 2, 1))
         return datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=31)
 
-    def folded(self, statuses: duckdb.DuckDBPyRelation, sends: duckdb.DuckDBPyRelation) -> str:
-        """One row per message, computed from events, as SQL."""
+    def folded(self, statuses: duckdb.DuckDBPyRelation, sends: duckdb.DuckDBPyRelation, *others: str) -> str:
+        """One row per message, computed from events, and from rows that were folded before, as SQL."""
         told = rollup.rows_of_statuses(f"({statuses.sql_query()})")
         sent = rollup.rows_of_sends(f"({sends.sql_query()})")
-        return rollup.stored(f"({rollup.merged(told, sent)})")
+        return rollup.stored(f"({rollup.merged(told, sent, *others)})")
+
+    def _messages_of(self, generations: Mapping[date, int]) -> str:
+        return _of_parquet([self.layout.message_file(day, number) for day, number in generations.items()], MESSAGES)
 
     def parquet(self, files: Sequence[Path], columns: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
         """The rows of files with these columns and types; one that a file lacks is NULL."""

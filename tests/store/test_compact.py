@@ -10,7 +10,7 @@ from histories import BASE, collect
 
 from smsanalytics import open_store
 from smsanalytics.errors import StoreError
-from smsanalytics.store.compact import HOUR, compact, superseded
+from smsanalytics.store.compact import HOUR, jobs, superseded
 from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import EventFile, Layout
@@ -47,6 +47,10 @@ def written(layout, ago, *, now):
         os.utime(path, (now - ago, now - ago))
 
 
+def merged(connection, layout, folded, *, now):
+    return [job.merge(connection) for job in jobs(layout, folded, now=now)]
+
+
 def names(layout, table="statuses"):
     return [path.name for path in layout.live_files(table)]
 
@@ -60,7 +64,7 @@ def test_an_event_told_again_is_one_row_received_first_with_its_number_of_copies
     publish(connection, layout, {"received": NOON + 3}, {"received": NOON + 9, "err": 6})
     fold(connection, layout)
     before = open_store(layout.data).delivery_rate(["operator"])
-    list(compact(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR))
+    merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
     assert names(layout) == [file(1, 2)]
     rows = open_store(layout.data).statuses().select("message_id, err, epoch(received_at)::BIGINT, copies")
     assert sorted(rows.fetchall()) == [(1, 0, NOON + 3, 2), (1, 6, NOON + 9, 1), (2, 0, NOON + 5, 1)]
@@ -73,25 +77,25 @@ def test_in_the_open_date_an_hour_of_files_becomes_one_and_afterwards_all_do(con
     for _ in range(2):
         publish(connection, layout, {})
     written(layout, HOUR - 10, now=NOON)
-    assert not list(compact(connection, layout, {"w0": 2}, now=NOON))
+    assert not merged(connection, layout, {"w0": 2}, now=NOON)
     written(layout, HOUR, now=NOON)
-    assert [path.name for path in compact(connection, layout, {"w0": 2}, now=NOON)] == [file(1, 2)]
+    assert [path.name for path in merged(connection, layout, {"w0": 2}, now=NOON)] == [file(1, 2)]
     for _ in range(2):
         publish(connection, layout, {})
     written(layout, HOUR, now=NOON)
-    list(compact(connection, layout, {"w0": 4}, now=NOON))
+    merged(connection, layout, {"w0": 4}, now=NOON)
     assert names(layout) == [file(1, 2), file(3, 4)]
     written(layout, HOUR, now=NOON + 86400)
-    list(compact(connection, layout, {"w0": 4}, now=NOON + 86400))
+    merged(connection, layout, {"w0": 4}, now=NOON + 86400)
     assert names(layout) == [file(1, 4)]
 
 
 def test_what_is_not_folded_yet_is_not_merged(connection, layout):
     for _ in range(3):
         publish(connection, layout, {})
-    list(compact(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR))
+    merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
     assert names(layout) == [file(1, 2), file(3, 3)]
-    assert not list(compact(connection, layout, {}, now=time.time() + 2 * HOUR))
+    assert not merged(connection, layout, {}, now=time.time() + 2 * HOUR)
 
 
 def test_each_writer_has_files_of_its_own(connection, layout):
@@ -99,14 +103,14 @@ def test_each_writer_has_files_of_its_own(connection, layout):
     path = layout.event_file("statuses", TODAY, EventFile("w0", 1, 1))
     for number in (1, 2):
         path.with_name(EventFile("w1", number, number).name).write_bytes(path.read_bytes())
-    list(compact(connection, layout, {"w0": 1, "w1": 2}, now=time.time() + 2 * HOUR))
+    merged(connection, layout, {"w0": 1, "w1": 2}, now=time.time() + 2 * HOUR)
     assert names(layout) == [file(1, 1), EventFile("w1", 1, 2).name]
 
 
 def test_superseded_files_are_swept_only_when_the_wider_one_is_old_enough(connection, layout):
     for _ in range(2):
         publish(connection, layout, {})
-    list(compact(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR))
+    merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
     wide = layout.event_file("statuses", TODAY, EventFile("w0", 1, 2))
     at = wide.stat().st_mtime
     assert list(superseded(layout, before=at)) == []
@@ -119,4 +123,4 @@ def test_names_that_contradict_one_another_stop_it(connection, layout):
     for first, last in ((2, 4), (3, 5)):
         path.with_name(file(first, last)).write_bytes(path.read_bytes())
     with pytest.raises(StoreError, match="overlap"):
-        list(compact(connection, layout, {"w0": 5}, now=time.time() + 2 * HOUR))
+        merged(connection, layout, {"w0": 5}, now=time.time() + 2 * HOUR)

@@ -18,7 +18,7 @@ from smsanalytics import open_store
 from smsanalytics.store import compact as compact_module
 from smsanalytics.store import durable
 from smsanalytics.store import fold as fold_module
-from smsanalytics.store.compact import compact
+from smsanalytics.store.compact import jobs
 from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import LOOK_BACK, fold
 from smsanalytics.store.layout import Layout
@@ -71,7 +71,8 @@ class World:
             sweep(self.layout, now=time.time() + 2 * DAY)
 
     def compact(self) -> None:
-        list(compact(self.connection, self.layout, Live.read(self.layout).folded, now=time.time() + 30 * DAY))
+        for job in jobs(self.layout, Live.read(self.layout).folded, now=time.time() + 30 * DAY):
+            job.merge(self.connection)
 
     def rows(self) -> list[str]:
         tables = Tables(self.layout, self.connection)
