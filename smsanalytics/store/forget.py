@@ -33,7 +33,7 @@ from smsanalytics.store.tables import connect
 
 STRUCK = "***"  #: stands where somebody else's text named the number
 BETWEEN = "[\\s\u00a0\u2009\u202f().\\-\u2010-\u2014/]{0,4}"  #: digits, where a person writes them
-BETWEEN_AS_HEX = "(?:20|a0|c2a0|28|29|2e|2d|2f|e280(?:89|af|9[0-4])){0,4}"  #: the same as bytes of some charset
+BETWEEN_AS_HEX = "(?:20|a0|96|97|c2a0|28|29|2e|2d|2f|e280(?:89|af|9[0-4])){0,4}"  #: the same as bytes of some charset
 SAFE_LENGTH = 10  #: digits from which on a longer number that holds them is struck as well
 RUSSIAN = re.compile(r"[78][0-9]{10}")
 MOBILE = re.compile(r"9[0-9]{9}")  #: the same without what is dialled before it
@@ -113,7 +113,7 @@ class Number:
 
 def _forms(content: bytes) -> Iterator[str]:
     """What a body or a line of the journal says, as it is and decoded."""
-    for charset in ("latin-1", "utf-8"):
+    for charset in ("cp1251", "utf-8"):
         raw = content.decode(charset, "replace")
         plain = ESCAPED.sub(lambda match: chr(int(match[1], 16)), html.unescape(raw))
         yield from (raw, plain, unquote_plus(plain), unquote_plus(unquote_plus(plain)))

@@ -126,6 +126,17 @@ def others(data):
     return [len(table.filter("right(phone, 10) = '9001230002'").fetchall()) for table in tables]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["8 (900) 123-00-01", "8\u00a0900\u00a0123\u00a000\u00a001", "8-900-123\u201300\u201301", "8 900 / 123 00 01"],
+)
+@pytest.mark.parametrize("charset", ["utf-8", "cp1251"])
+def test_a_number_is_found_as_people_write_it_and_as_hex_of_that(text, charset):
+    number, written = Number.of("9001230001", Privacy()), text.encode(charset)
+    assert number.mentioned(written)
+    assert number.mentioned(written.hex().encode())
+
+
 def test_no_file_holds_it_any_more_and_all_of_others_is_there(full, tmp_path):
     data = shutil.copytree(full, tmp_path / "data")
     assert {path.relative_to(data).parts[0] for path in holding(data)} == {

@@ -182,3 +182,71 @@ retention.expire(Layout(Path(sys.argv[1])), {"statuses": 10, "rejected": 12}, no
     removed = [call for call in calls if call.name.startswith("unlink") and call.file.endswith(".parquet")]
     assert len(removed) == 2
     assert all(call.start > durable for call in removed)
+
+
+def count(store):
+    return [store.delivery_rate([])["submitted"].sum(), store.held().delivery_rate([])["submitted"].sum()]
+
+
+@pytest.mark.parametrize("becomes", [None, b"", b"{"], ids=["lost", "empty", "damaged"])
+def test_messages_whose_events_are_gone_outlive_the_file_that_says_they_count(layout, becomes):
+    expire(layout, {"statuses": 10}, now=NOON)
+    later(layout)
+    expire(layout, {"statuses": 10}, now=NOON)
+    if becomes is None:
+        layout.live_messages.unlink()
+    else:
+        layout.live_messages.write_bytes(becomes)
+    run(layout)
+    later(layout)
+    run(layout)
+    assert count(open_store(layout.data)) == [3, 3]
+
+
+def test_every_question_counts_messages_whose_events_are_gone(layout):
+    expire(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
+    later(layout)
+    expire(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
+    store = open_store(layout.data)
+    assert on_disk(layout, "statuses") == []
+    assert count(store) == [3, 3]
+    health = store.data_health().set_index("check")
+    assert health.loc["contradictory", "of"] == 3
+    held = store.held(start="2026-11-22")
+    add(layout, 4, NOON + timedelta(days=1))
+    run(layout)
+    assert held.delivery_rate([], end="2026-11-20")["submitted"].sum() == 2  # beyond what it holds
+    assert store.delivery_rate([], as_of="2026-11-13")["submitted"].sum() == 2  # as of then
+
+
+def test_what_is_not_published_yet_is_not_given_up(layout):
+    add(layout, 4, NOON - timedelta(days=21))
+    assert expire(layout, {"statuses": 10}, now=NOON) == {}
+    run(layout)
+    assert expire(layout, {"statuses": 10}, now=NOON) == {"statuses": 1}
+    assert count(open_store(layout.data)) == [4, 4]
+
+
+def test_messages_that_are_given_up_do_not_come_back(layout):
+    expire(layout, {"messages": 10}, now=NOON)
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run(anew=True)
+    assert count(open_store(layout.data)) == [2, 2]
+
+
+def test_one_damaged_file_stops_neither_giving_up_nor_sweeping(layout):
+    message = Live.read(layout).files(layout)[0]
+    message.write_bytes(message.read_bytes()[:-100])
+    add(layout, 1, NOON - timedelta(days=20))
+    with pytest.raises(StoreError, match="no whole Parquet file"):
+        run(layout, rejected=5)
+    assert layout.kept_from()["rejected"] > FIRST
+
+
+def test_who_listed_a_file_can_read_it_after_everything_was_made_anew(layout):
+    listed = open_store(layout.data).messages()
+    for path in layout.messages.rglob("*.parquet"):
+        os.utime(path, (0, 0))
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run(anew=True)
+    assert len(listed.fetchall()) == 3
