@@ -233,6 +233,7 @@ class Xml:
         rf"|<\?(?P<target>{NAME})(?:[ \t\n](?s:.*?))?\?>|(?P<text>[^<]+)"
     )
     ATTRIBUTE = re.compile(rf"({NAME})[ \t\n]*=[ \t\n]*(?:'([^']*)'|\"([^\"]*)\")")
+    TAG = re.compile(r"<(?:[^>'\"]|'[^'<]*'|\"[^\"<]*\")*")  # whose values may have the sign that ends it
     FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
     def __init__(self, body: bytes, codec: str) -> None:
@@ -286,8 +287,8 @@ class Xml:
 
     def refuse(self, at: int) -> None:
         """What is no piece is malformed, unless it may be a name in another alphabet."""
-        tag = self.text[at : self.text.find(">", at)]
-        if self.text[at] == "<" and not tag.isascii():
+        tag = self.TAG.match(self.text, at)
+        if tag and not tag[0].isascii():
             raise Unsure("a name of more than ASCII")
         raise Refused("malformed")
 
