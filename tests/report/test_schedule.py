@@ -648,9 +648,9 @@ def command(place, *words, **more):
 
 
 def long_ago(out):
-    """As if the schedule had last run in summer."""
+    """As if the schedule had last run in summer, and no report of this minute had been made."""
     state = out / "daily.schedule.json"
-    said = json.loads(state.read_text()) | {"done": "2026-06-01T00:00:00"}
+    said = json.loads(state.read_text()) | {"done": "2026-06-01T00:00:00", "made": []}
     state.write_text(json.dumps(said))
 
 
