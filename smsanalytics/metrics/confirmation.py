@@ -9,7 +9,7 @@ from typing import Any, cast
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.metrics.intervals import wilson
+from smsanalytics.metrics.intervals import with_shares
 from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, as_came, grouped, handed_out, names_of, need, only
 from smsanalytics.metrics.prepare import SINCE, _with_calendar
 
@@ -212,9 +212,8 @@ def confirmation_success(attempts: IntoFrameT, *, by: Sequence[str] = ("day",)) 
     }
     everything = ~nw.col("outcome").is_null()
     groups = grouped(frame, by, everything, sums, n="_attempts", seconds=nw.col("seconds_to_confirm"))
-    groups = groups.with_columns(
-        **wilson("confirmed", "requests", "confirmation_success"), matured=nw.col("open") == 0
-    ).with_columns(_asked=nw.col("requests").sum())
+    groups = with_shares(groups, {"confirmation_success": ("confirmed", "requests")})
+    groups = groups.with_columns(matured=nw.col("open") == 0, _asked=nw.col("requests").sum())
     rate = [f"confirmation_success{end}" for end in ("", "_low", "_high")]
     columns = [*by, "requests", "confirmed", "expired", "open", *rate, *QUANTILES, "matured"]
     columns += ["calls", "stale_calls", "unrequested_calls"]

@@ -57,8 +57,8 @@ def cost(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: Types = No
     0  default                1.5   9.3               1                 9.3
     """
     by = ["account", *(name for name in names_of(by) if name != "account")]
-    frame = only(messages, {*READS["cost"], *by})
-    inside, paid = counted(type), ~nw.col("cost").is_null()
+    frame = only(messages, {*READS["cost"], *by}, _inside=counted(type))
+    inside, paid = nw.col("_inside"), ~nw.col("cost").is_null()
     amount = (nw.col("cost").cast(nw.Float64) * UNIT).round().fill_null(0)
     sums = {
         "n_parts": nw.when(inside).then(nw.col("parts").fill_null(0)).otherwise(0),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.metrics.intervals import wilson
+from smsanalytics.metrics.intervals import with_shares
 from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 STATES = ("delivered", "failed", "pending", "stuck", "unknown")
@@ -76,13 +76,11 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
     {'denominator': 'submitted: all messages of the cohort', 'excluded_n': 1}
     """
     by = names_of(by)
-    frame = only(messages, {*READS["delivery_rate"], *by})
-    inside = counted(type)
+    frame = only(messages, {*READS["delivery_rate"], *by}, _inside=counted(type))
+    inside = nw.col("_inside")
     sums = {state: inside & (nw.col("state") == state) for state in STATES}
     groups = grouped(frame, by, inside, {**sums, "_young": inside & ~nw.col("matured")})
     groups = groups.with_columns(_final=nw.col("delivered") + nw.col("failed"), matured=nw.col("_young") == 0)
-    rates: dict[str, nw.Expr] = {}
-    for name, (count, n) in RATES.items():
-        rates |= wilson(count, n, name)
+    rates = [f"{name}{end}" for name in RATES for end in ("", "_low", "_high")]
     columns = [*by, "submitted", *STATES, *rates, "matured"]
-    return handed_out(groups.with_columns(**rates), messages, metric="delivery_rate", columns=columns, by=by)
+    return handed_out(with_shares(groups, RATES), messages, metric="delivery_rate", columns=columns, by=by)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.metrics.intervals import wilson
+from smsanalytics.metrics.intervals import with_shares
 from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 CAUSE = ("status", "err")
@@ -54,13 +54,13 @@ def failure_mix(messages: IntoFrameT, *, by: Sequence[str] = (), type: Types = N
     1       3    6  1       3          0.333
     """
     by = [name for name in names_of(by) if name not in CAUSE]
-    frame = only(messages, {*READS["failure_mix"], *by})
-    inside = counted(type)
+    frame = only(messages, {*READS["failure_mix"], *by}, _inside=counted(type))
+    inside = nw.col("_inside")
     failed = inside & (nw.col("state") == "failed")
     groups = grouped(frame, [*by, *CAUSE], inside, {"n": failed})
     groups = groups.filter(nw.col("n") > 0).with_columns(_all=nw.lit(1))
     groups = groups.with_columns(failed=nw.col("n").sum().over(*by, "_all").cast(nw.Int64))
-    groups = groups.with_columns(**wilson("n", "failed", "failure_share"), _rank=-nw.col("n"))
+    groups = with_shares(groups, {"failure_share": ("n", "failed")}).with_columns(_rank=-nw.col("n"))
     columns = [*by, *CAUSE, "n", "failed", "failure_share", "failure_share_low", "failure_share_high"]
     order = [*by, "_rank", *CAUSE]
     return handed_out(groups, messages, metric="failure_mix", columns=columns, by=order)

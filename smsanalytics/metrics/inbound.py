@@ -9,7 +9,7 @@ from typing import Any
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.metrics.intervals import wilson
+from smsanalytics.metrics.intervals import with_shares
 from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need, only
 
 REPLY_WINDOW = timedelta(hours=24)
@@ -126,10 +126,10 @@ def reply_rate(
     by = names_of(by)
     key = ("account", "message_id", "phone")
     times = {"delivered_at", "delivery_seconds", "age_seconds", "matured"}
-    frame = only(messages, {*key, "state", "type", "err", *times, *by})
+    frame = only(messages, {*key, "state", "type", "err", *times, *by}, _inside=counted(type))
     texts = need(incoming, {*PERSON, "sent_at", "received_at"})
     texts = texts.select(*PERSON, _text_at=nw.coalesce("sent_at", "received_at"))
-    inside = counted(type)
+    inside = nw.col("_inside")
     reached = inside & (nw.col("state") == "delivered") & ~nw.col("delivered_at").is_null()
     answered = (
         frame.filter(reached)
@@ -163,7 +163,7 @@ def reply_rate(
         repliers=nw.col("_replied").cast(nw.Int64),
         matured=nw.col("_young") == 0,
     )
-    groups = groups.with_columns(**wilson("repliers", "recipients", "reply_rate"))
+    groups = with_shares(groups, {"reply_rate": ("repliers", "recipients")})
     columns = [*by, "recipients", "repliers", "reply_rate", "reply_rate_low", "reply_rate_high", "matured"]
     return handed_out(groups, messages, metric="reply_rate", columns=columns, by=by)
 

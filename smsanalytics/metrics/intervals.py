@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
+from typing import Any
 
 import narwhals as nw
+import numpy as np
 
 Z95 = 1.959963984540054  #: quantile 0.975 of the standard normal distribution
 
 
-def wilson(count: str, n: str, name: str) -> dict[str, nw.Expr]:
+def with_shares(frame: Any, shares: Mapping[str, tuple[str, str]]) -> Any:
     """
-    A share with its Wilson 95 % interval [1]_, as columns.
+    Add shares, each with its Wilson 95 % interval [1]_.
 
     It stays within 0 and 1 and keeps its promise for small n and for shares near 0 or 1, where the textbook
     interval ``p ± 1.96·√(p(1-p)/n)`` does not.
 
     Parameters
     ----------
-    count, n : str
-        Columns: the successes and the denominator.
-    name : str
-        Of the share.
+    frame : nw.DataFrame or nw.LazyFrame
+        With the columns that are named in `shares`.
+    shares : mapping of str to (str, str)
+        A share's name to its numerator and denominator.
 
     Returns
     -------
-    dict of str to nw.Expr
-        ``<name>``, ``<name>_low``, ``<name>_high``; all three NULL where the denominator is 0.
+    The frame, with ``<name>``, ``<name>_low`` and ``<name>_high`` added; all three missing where the denominator is 0.
 
     References
     ----------
@@ -36,19 +38,46 @@ def wilson(count: str, n: str, name: str) -> dict[str, nw.Expr]:
     --------
     >>> import pandas as pd
     >>> frame = nw.from_native(pd.DataFrame({"delivered": [8, 0], "submitted": [10, 3]}))
-    >>> frame.with_columns(**wilson("delivered", "submitted", "rate")).to_native().round(3)
+    >>> with_shares(frame, {"rate": ("delivered", "submitted")}).to_native().round(3)
        delivered  submitted  rate  rate_low  rate_high
     0          8         10   0.8      0.49      0.943
     1          0          3   0.0      0.00      0.561
     """
-    hits, size = nw.col(count).cast(nw.Float64), nw.col(n).cast(nw.Float64)
-    known = nw.when(nw.col(n) > 0)
-    middle = hits + Z95**2 / 2
-    half = Z95 * (hits * (size - hits) / size + Z95**2 / 4).sqrt()
-    whole = size + Z95**2
-    low = nw.when(nw.col(count) > 0).then((middle - half) / whole).otherwise(0.0)
-    high = nw.when(nw.col(count) < nw.col(n)).then((middle + half) / whole).otherwise(1.0)
-    return {name: known.then(hits / size), f"{name}_low": known.then(low), f"{name}_high": known.then(high)}
+    columns: dict[str, Any] = {}
+    for name, (count, n) in shares.items():
+        hits, size = _numbers(frame, count, n)
+        low, high = wilson(hits, size)
+        columns |= {name: hits / size, f"{name}_low": low, f"{name}_high": high}
+    on_pandas = frame.implementation.is_pandas()
+    return nw.from_native(frame.to_native().assign(**columns)) if on_pandas else frame.with_columns(**columns)
+
+
+def _numbers(frame: Any, count: str, n: str) -> tuple[Any, Any]:
+    """Both as floats, the denominator missing where it is 0: arrays on pandas, whose own steps take far longer."""
+    if frame.implementation.is_pandas():
+        hits, size = (frame.to_native()[name].to_numpy("float64") for name in (count, n))
+        return hits, np.where(size > 0, size, np.nan)
+    hits, size = (nw.col(name).cast(nw.Float64) for name in (count, n))
+    return hits, nw.when(size > 0).then(size)
+
+
+def wilson(count: Any, n: Any) -> tuple[Any, Any]:
+    """
+    The Wilson 95 % interval of a share, of numbers, arrays or expressions alike.
+
+    Each end is a root of a quadratic equation, in the form that is exact for a share of 0 or 1.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson(8, 10)]
+    [0.49, 0.943]
+    """
+    return _low(count, n), 1 - _low(n - count, n)
+
+
+def _low(count: Any, n: Any) -> Any:
+    share = count / n
+    return share * count / (count + Z95**2 / 2 + (count * (1 - share) + Z95**2 / 4) ** 0.5 * Z95)
 
 
 def difference(count: int, n: int, count_before: int, n_before: int) -> tuple[float, float, float]:
@@ -80,15 +109,10 @@ def difference(count: int, n: int, count_before: int, n_before: int) -> tuple[fl
     if not n or not n_before:
         return (float("nan"),) * 3
     share, share_before = count / n, count_before / n_before
-    (low, high), (low_before, high_before) = _wilson(count, n), _wilson(count_before, n_before)
+    (low, high), (low_before, high_before) = wilson(count, n), wilson(count_before, n_before)
     change = share - share_before
     return (
         change,
         change - sqrt((share - low) ** 2 + (high_before - share_before) ** 2),
         change + sqrt((high - share) ** 2 + (share_before - low_before) ** 2),
     )
-
-
-def _wilson(count: int, n: int) -> tuple[float, float]:
-    middle, half, whole = count + Z95**2 / 2, Z95 * sqrt(count * (n - count) / n + Z95**2 / 4), n + Z95**2
-    return (middle - half) / whole if count else 0.0, (middle + half) / whole if count < n else 1.0

@@ -8,7 +8,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.errors import UnknownName
-from smsanalytics.metrics.intervals import wilson
+from smsanalytics.metrics.intervals import with_shares
 from smsanalytics.metrics.population import QUANTILES, READS, Types, counted, grouped, handed_out, names_of, only
 
 WITHIN = (10, 30, 60)  #: seconds that a login code, an alert and a campaign are judged by
@@ -74,8 +74,8 @@ def latency(
     for limit in within:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0:
             raise UnknownName(f"within takes whole seconds such as 10, not {limit!r}")
-    frame = only(messages, {*READS["latency"], *by})
-    inside, started, seconds = counted(type), ~nw.col("age_seconds").is_null(), nw.col("delivery_seconds")
+    frame = only(messages, {*READS["latency"], *by}, _inside=counted(type))
+    inside, started, seconds = nw.col("_inside"), ~nw.col("age_seconds").is_null(), nw.col("delivery_seconds")
     delivered = inside & (nw.col("state") == "delivered")
     sums = {
         "n_no_start": delivered & ~started,
@@ -86,13 +86,11 @@ def latency(
         sums[f"n_within_{limit}s"] = old
         sums[f"_within_{limit}s"] = old & (seconds <= limit).fill_null(value=False)
     groups = grouped(frame, by, inside, sums, seconds=seconds)
-    shares: dict[str, nw.Expr] = {}
-    for limit in within:
-        shares |= wilson(f"_within_{limit}s", f"n_within_{limit}s", f"within_{limit}s")
+    shares = {f"within_{limit}s": (f"_within_{limit}s", f"n_within_{limit}s") for limit in within}
     order = [*by, "submitted", "n_timed", "n_no_start", "n_negative", *QUANTILES]
     for limit in within:
         order += [f"within_{limit}s", f"within_{limit}s_low", f"within_{limit}s_high", f"n_within_{limit}s"]
-    result = groups.with_columns(**shares) if shares else groups
+    result = with_shares(groups, shares) if shares else groups
     return handed_out(result, messages, metric="latency", columns=order, by=by)
 
 
@@ -133,9 +131,9 @@ def latency_distribution(
     1        4          2
     """
     by = names_of(by)
-    frame = only(messages, {*READS["latency_distribution"], *by})
+    frame = only(messages, {*READS["latency_distribution"], *by}, _inside=counted(type))
     frame = frame.with_columns(seconds=nw.col("delivery_seconds"))
-    groups = grouped(frame, [*by, "seconds"], counted(type), {}, n="delivered")
+    groups = grouped(frame, [*by, "seconds"], nw.col("_inside"), {}, n="delivered")
     groups = groups.filter(~nw.col("seconds").is_null())
     return handed_out(
         groups,

@@ -102,15 +102,15 @@ def need(messages: Any, columns: set[str]) -> Any:
     return frame.with_columns(nw.col(*foreign).dt.convert_time_zone("UTC")) if foreign else frame
 
 
-def only(messages: Any, columns: set[str]) -> Any:
+def only(messages: Any, columns: set[str], **made: nw.Expr) -> Any:
     """
-    Read these columns of a frame of any engine, as `need` does, and its days if it knows them.
+    Read these columns of a frame of any engine, as `need` does, and its days if it knows them; and make others.
 
     An engine plans each step of a query anew with all its columns, so those nobody asks for cost time.
     """
     frame = need(messages, columns)
     known = frame.collect_schema().names()
-    return frame.select(*(name for name in known if name in columns or name in ("day", ROWS, LAST_DAY)))
+    return frame.select(*(name for name in known if name in columns or name in ("day", ROWS, LAST_DAY)), **made)
 
 
 def grouped(
@@ -132,25 +132,25 @@ def grouped(
     With `seconds`, an integer, also ``n_timed``, the rows inside that have it, and their quantiles ``p50`` … ``p99``:
     each the smallest value whose cumulative share reaches it. That is the one form which agrees on all engines.
     """
-    sums = {n: inside, **sums, "excluded_n": ~inside}
+    sums = {n: inside, **sums}
     if seconds is not None:
         sums["n_timed"] = inside & ~seconds.is_null()
         frame = frame.with_columns(_seconds=nw.when(inside).then(seconds))
     columns = frame.collect_schema().names()
     times = nw.col(ROWS) if ROWS in columns else 1
-    numbers = frame.with_columns(**{name: expression.cast(nw.Int64) * times for name, expression in sums.items()})
-    totals: list[nw.Expr] = [nw.col(name).sum() for name in sums]
-    whole: list[nw.Expr] = [nw.col(*sums).cast(nw.Int64)]
+    counts = {**sums, "excluded_n": ~inside}
+    made = {name: expression.cast(nw.Int64) * times for name, expression in counts.items()}
+    totals: list[nw.Expr] = [nw.col(name).sum() for name in counts]
+    whole: list[nw.Expr] = [nw.col(*sums).cast(nw.Int64), nw.col("excluded_n").sum().cast(nw.Int64)]
     if "day" in columns:
         last = LAST_DAY if LAST_DAY in columns else "day"
-        numbers = numbers.with_columns(
-            first_day=nw.when(nw.col(n) > 0).then(nw.col("day")), last_day=nw.when(nw.col(n) > 0).then(nw.col(last))
-        )
+        made |= {"first_day": nw.when(inside).then(nw.col("day")), "last_day": nw.when(inside).then(nw.col(last))}
         totals += [nw.col("first_day").min(), nw.col("last_day").max()]
         whole += [nw.col("first_day").min(), nw.col("last_day").max()]
+    numbers = frame.with_columns(**made)
     if seconds is not None:
         numbers = (
-            numbers.group_by(*by, "_seconds").agg(*totals).with_columns(nw.col(*sums).cast(nw.Int64), _all=nw.lit(1))
+            numbers.group_by(*by, "_seconds").agg(*totals).with_columns(nw.col(*counts).cast(nw.Int64), _all=nw.lit(1))
         )
         numbers = numbers.with_columns(
             _reached=nw.col("n_timed").cum_sum().over(*by, "_all", order_by="_seconds"),
@@ -166,8 +166,7 @@ def grouped(
         )
         totals += [nw.col(name).min() for name in QUANTILES]
     groups = numbers.group_by(*by).agg(*totals) if by else numbers.select(*totals)
-    groups = groups.with_columns(*whole).with_columns(nw.col("excluded_n").sum().cast(nw.Int64))
-    return groups.filter(nw.col(n) > 0)
+    return groups.with_columns(*whole).filter(nw.col(n) > 0)
 
 
 def names_of(by: Sequence[str]) -> list[str]:

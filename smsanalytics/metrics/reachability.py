@@ -8,7 +8,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import HLR_TYPE, PING_TYPE
-from smsanalytics.metrics.intervals import wilson
+from smsanalytics.metrics.intervals import with_shares
 from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 LOOKUPS = (HLR_TYPE, PING_TYPE)
@@ -62,8 +62,8 @@ def reachability(
     0        4          1            2        1          0.25
     """
     by = names_of(by)
-    frame = only(messages, {*READS["reachability"], *by})
-    inside, state, err = counted(type), nw.col("state"), nw.col("err")
+    frame = only(messages, {*READS["reachability"], *by}, _inside=counted(type))
+    inside, state, err = nw.col("_inside"), nw.col("state"), nw.col("err")
     answered = (state == "delivered") & nw.col("status").is_in(ANSWERED).fill_null(value=False)
     waiting = (answered & err.is_null()) | state.is_in(["pending", "stuck"])
     reachable = answered & (err == 0).fill_null(value=False)
@@ -75,6 +75,6 @@ def reachability(
         "unknown": inside & unknown,
     }
     groups = grouped(frame, by, inside, sums, n="checked")
-    groups = groups.with_columns(**wilson("reachable", "checked", "reachability"))
+    groups = with_shares(groups, {"reachability": ("reachable", "checked")})
     columns = [*by, "checked", *sums, "reachability", "reachability_low", "reachability_high"]
     return handed_out(groups, messages, metric="reachability", columns=columns, by=by)

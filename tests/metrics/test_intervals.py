@@ -6,21 +6,21 @@ import pandas as pd
 import pytest
 
 from smsanalytics.metrics import delivery_rate
-from smsanalytics.metrics.intervals import wilson
+from smsanalytics.metrics.intervals import with_shares
 
 
 def test_the_interval_is_the_root_of_its_defining_equation():
     frame = pd.DataFrame(
         [(count, n) for n in (1, 2, 10, 97, 10_000) for count in {0, 1, n // 2, n - 1, n}], columns=["k", "n"]
     )
-    rows = nw.from_native(frame).with_columns(**wilson("k", "n", "rate")).to_native()
+    rows = with_shares(nw.from_native(frame), {"rate": ("k", "n")}).to_native()
     for row in rows.to_dict("records"):
         assert (row["rate_low"], row["rate_high"]) == pytest.approx(oracle.wilson(row["k"], row["n"]), abs=1e-12)
         assert 0 <= row["rate_low"] <= row["rate"] <= row["rate_high"] <= 1
 
 
 def test_no_denominator_gives_no_rate():
-    frame = nw.from_native(pd.DataFrame({"k": [0], "n": [0]})).with_columns(**wilson("k", "n", "rate")).to_native()
+    frame = with_shares(nw.from_native(pd.DataFrame({"k": [0], "n": [0]})), {"rate": ("k", "n")}).to_native()
     assert frame[["rate", "rate_low", "rate_high"]].isna().all(axis=None)
 
 
