@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -105,9 +105,9 @@ class Judged:
         ]
 
 
-def judge(refused: Refused, account: Account | None, there: set[Key]) -> Judged:
+def judge(refused: Refused, account: Account | None, there: set[Key], gone: Collection[str] = ()) -> Judged:
     """
-    Judge a refused callback by what its account account today.
+    Judge a refused callback by what its account is today.
 
     Parameters
     ----------
@@ -117,8 +117,13 @@ def judge(refused: Refused, account: Account | None, there: set[Key]) -> Judged:
         Whose it was, as it is today; None if there is none that can verify it.
     there : set of Key
         What is recovered of its date.
+    gone : collection of str, optional
+        The kinds of which its date is given up: they would be removed again.
     """
-    callbacks, why = _read(refused, account)
+    told, why = _read(refused, account)
+    callbacks = [one for one in told if one.kind not in gone]
+    if told and not callbacks:
+        why = "what came on its date is kept no longer"
     told = callbacks
     if why and refused.reason != UNREADABLE:  # perhaps a secret that is gone accepted it
         with contextlib.suppress(CallbackRefused):
@@ -147,10 +152,10 @@ def judged(
 ) -> Iterator[Judged]:
     """Judge the refused callbacks that are meant, in order of receipt."""
     for day in sorted(filter(span.touches, rejected.days()), reverse=newest_first):
-        refused, there = rejected.on(day), rejected.recovered(day)
+        refused, there, gone = rejected.on(day), rejected.recovered(day), rejected.given_up(day)
         for one in reversed(refused) if newest_first else refused:
             if span.includes(one):
-                yield judge(one, accounts.get(one.account), there)
+                yield judge(one, accounts.get(one.account), there, gone)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from receiving import Receiver, published
@@ -17,6 +17,7 @@ from smsanalytics.errors import SettingsError
 from smsanalytics.provider.simulator import World
 from smsanalytics.recovery import Span, rehearse, retry, with_secret
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.retention import expire
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
 
@@ -288,3 +289,14 @@ def test_dates_are_each_a_segment_of_their_own(tmp_path):
     data = refused(tmp_path / "data", status_body(1), status_body(2), at=NOON + 43199)
     retry(Layout(data), RIGHT, EVERYTHING)
     assert [str(segment.date) for segment in Layout(data).segments("c0")] == ["2026-11-22", "2026-11-23"]
+
+
+def test_what_retention_would_remove_again_is_refused_and_says_so(tmp_path):
+    data = refused(tmp_path / "data", status_body(1), incoming_body("79001230001", "yes"), at=NOON)
+    expire(Layout(data), {"statuses": 30}, now=datetime.fromtimestamp(NOON, UTC) + timedelta(days=31))
+    assert [bool(one.callbacks) for one in looked_at(data)] == [False, True]
+    done = recover(data)
+    assert (done.events, done.refused) == (1, {"what came on its date is kept no longer": 1})
+    assert stored(data) == {"statuses": 0, "incoming": 1, "confirmations": 0, "call_events": 0}
+    assert sum(map(len, Layout(data).event_files("statuses").values())) == 0
+    assert recover(data).refused == {"what came on its date is kept no longer": 1}

@@ -29,6 +29,7 @@ from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
+from smsanalytics.store.maintenance import MEMORY
 from smsanalytics.store.tables import connect
 
 ZONES = {"default": "Europe/Moscow"}
@@ -69,7 +70,7 @@ def _flush(data: Path) -> Told:
     layout.tmp.mkdir(exist_ok=True)
     waiting = [layout.slot(WRITER) / segment.name for segment in layout.segments(WRITER)]
     size = sum(path.stat().st_size for path in waiting)
-    with connect(layout) as connection:
+    with connect(layout, memory=MEMORY) as connection:
         started = time.perf_counter()
         done = list(flush(connection, layout, WRITER, ZONES))
         seconds = time.perf_counter() - started
@@ -87,7 +88,7 @@ def _flush(data: Path) -> Told:
 def _fold(data: Path, until: str) -> Told:
     """Bring the messages up to what is published, as if it were a moment."""
     layout = Layout(data)
-    with connect(layout) as connection:
+    with connect(layout, memory=MEMORY) as connection:
         started = time.perf_counter()
         fold(connection, layout, now=datetime.fromisoformat(until))
         seconds = time.perf_counter() - started
@@ -103,7 +104,7 @@ def _compact(data: Path, until: str) -> Told:
     """Merge the files of the dates that are over, and delete what that supersedes."""
     layout = Layout(data)
     now = max(time.time(), datetime.fromisoformat(until).timestamp()) + LATER
-    with connect(layout) as connection:
+    with connect(layout, memory=MEMORY) as connection:
         started = time.perf_counter()
         merged = [job.merge(connection) for job in jobs(layout, Live.read(layout).folded, now=now)]
         seconds = time.perf_counter() - started

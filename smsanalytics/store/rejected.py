@@ -132,6 +132,11 @@ class Rejected:
                 keys.add(_key(orjson.loads(body)))
         return keys
 
+    def given_up(self, day: date) -> set[str]:
+        """The kinds of which a UTC date is kept no longer."""
+        kept_from = self._layout.kept_from()
+        return {kind for kind, table in TABLE_OF_KIND.items() if day < kept_from.get(table, date.min)}
+
     def _slots(self) -> list[str]:
         return [writer for writer in self._layout.slots() if REFUSED.fullmatch(writer)]
 
