@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 import duckdb
 
@@ -85,20 +86,19 @@ def _publish(
     zones: Mapping[str, str],
     privacy: Privacy,
 ) -> Flushed:
-    stage = _Stage(connection, layout.tmp / f"part-{writer}.jsonl", segment, zones, privacy)
-    stage.fill(layout.slot(writer) / segment.name)
-    if stage.unreadable and not privacy.keeps_bodies:  # in `rejected` is nothing of them then
-        quarantine = layout.slot(writer) / "quarantine"
-        durable.make_directory(quarantine)
-        durable.replace(quarantine / f"{segment.seq:010}.unreadable.lines", b"".join(stage.unreadable))
     rows = dict.fromkeys(EVENT_TABLES, 0)
-    for table in stage.tables:
-        rows[table] = count(connection, f"staged_{table}")
-        if rows[table]:
-            target = layout.event_file(table, segment.date, EventFile(writer, segment.seq, segment.seq))
-            write(
-                connection, f"FROM staged_{table} ORDER BY {SORTED_BY[table]}", layout.tmp / f"{table}-{writer}", target
-            )
+    with _Stage(connection, layout.tmp / f"part-{writer}.jsonl", segment, zones, privacy) as stage:
+        stage.fill(layout.slot(writer) / segment.name)
+        if stage.unreadable and not privacy.keeps_bodies:  # in `rejected` is nothing of them then
+            quarantine = layout.slot(writer) / "quarantine"
+            durable.make_directory(quarantine)
+            durable.replace(quarantine / f"{segment.seq:010}.unreadable.lines", b"".join(stage.unreadable))
+        for table in stage.tables:
+            rows[table] = count(connection, f"staged_{table}")
+            if rows[table]:
+                target = layout.event_file(table, segment.date, EventFile(writer, segment.seq, segment.seq))
+                staged = f"FROM staged_{table} ORDER BY {SORTED_BY[table]}"
+                write(connection, staged, layout.tmp / f"{table}-{writer}", target)
     return Flushed(writer, segment.seq, rows, len(stage.unreadable))
 
 
@@ -118,7 +118,7 @@ def quoted(path: Path) -> str:
 
 class _Stage:
     """
-    The typed rows of one segment, in memory, before they are written.
+    The typed rows of one segment, in memory until they are written; hold it with ``with``.
 
     Attributes
     ----------
@@ -140,6 +140,13 @@ class _Stage:
         self._connection, self._scratch, self._segment, self._zones = connection, scratch, segment, zones
         self.tables: list[str] = []
         self.unreadable: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for table in ("lines", *(f"staged_{name}" for name in EVENT_TABLES)):
+            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
 
     def fill(self, source: Path) -> None:
         """

@@ -114,7 +114,7 @@ class Number:
 def _forms(content: bytes) -> Iterator[str]:
     """What a body or a line of the journal says, as it is and decoded."""
     for charset in ("cp1251", "utf-8"):
-        raw = content.decode(charset, "replace")
+        raw = content.decode(charset, "replace").replace("\0", "")  # digits have them in UTF-16
         plain = ESCAPED.sub(lambda match: chr(int(match[1], 16)), html.unescape(raw))
         yield from (raw, plain, unquote_plus(plain), unquote_plus(unquote_plus(plain)))
     for match in BODY.finditer(raw):
