@@ -23,7 +23,7 @@ from smsanalytics.store.flush import count
 from smsanalytics.store.freshness import Freshness, freshness
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
-from smsanalytics.store.prepared import COHORT
+from smsanalytics.store.prepared import COHORT, LOCAL
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 from smsanalytics.store.tables import Tables, connect
 
@@ -357,15 +357,22 @@ class Held(Store):
         asked = super()._slice(start, end, tz, where, as_of)
         return asked if asked.as_of else replace(asked, as_of=self._until)
 
-    def _prepared(self, live: Live, asked: Slice, names: Sequence[str]) -> str:
-        if "messages" not in self._names or not asked.is_within(self._kept):
-            return super()._prepared(live, asked, names)
-        held = asked.between(self._tables.held(self._names["messages"]), COHORT)
-        found = matching(held, asked.where).sql_query()
-        columns = [
-            f"CASE WHEN err = {TEST_MODE_ERR} THEN err END AS {name}" if name == "test_err" else name for name in names
-        ]
-        return f"(SELECT {', '.join(columns)} FROM ({found}))"
+    def _messages(self, live: Live, asked: Slice) -> Relation:
+        if not self._holds(asked):
+            return super()._messages(live, asked)
+        return asked.between(self._tables.held(self._names["messages"]), COHORT)
+
+    def _coded(self, live: Live, asked: Slice, names: Sequence[str]) -> tuple[str, list[str], list[str]]:
+        if not self._holds(asked):
+            return super()._coded(live, asked, names)
+        test_err = f"CASE WHEN err = {TEST_MODE_ERR} THEN err END"
+        codes = {f"_{name}": test_err if name == "test_err" else name for name in names}
+        columns = [*(f"{column} AS {code}" for code, column in codes.items()), f"epoch_us(day) AS {LOCAL}"]
+        found = matching(self._messages(live, asked), asked.where).sql_query()
+        return f"SELECT {', '.join(columns)} FROM ({found})", [*codes], [f"_{name} AS {name}" for name in names]
+
+    def _holds(self, asked: Slice) -> bool:
+        return "messages" in self._names and asked.is_within(self._kept)
 
     def _received(self, table: str, asked: Slice) -> Relation:
         if table != "statuses":  # the others are asked for once or twice

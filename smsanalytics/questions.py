@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT, offsets
 from smsanalytics.metrics.reachability import LOOKUPS
 from smsanalytics.periods import Moment, moment_of, zone_of
 from smsanalytics.store.live import Live
-from smsanalytics.store.prepared import prepared
+from smsanalytics.store.prepared import DAY, LOCAL, Prepared, codes_of, words
 from smsanalytics.store.privacy import DIGEST
 from smsanalytics.store.tables import Tables, moment
 
@@ -47,6 +48,7 @@ BY_CALLBACK = (*TIMES, "account")
 
 By = str | Sequence[str]
 Where = Mapping[str, object]
+BY_SECOND = 900  #: so many seconds are told apart at once; those of later deliveries are hours at first
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Relation = duckdb.DuckDBPyRelation
@@ -660,25 +662,47 @@ class Questions:
     def _of_messages(self, metric: Callable[..., Any], by: By, asked: Slice, **options: Any) -> pd.DataFrame:
         """Apply a metric to messages of which those that are alike in what it reads are counted before."""
         by, live = _known(by, BY_MESSAGE), Live.read(self._tables.layout)
-        reads = [*READS[metric.__name__], *by]
+        asked.check(BY_MESSAGE)
+        reads = list(dict.fromkeys([*READS[metric.__name__], *by]))
         if "err" not in (*by, *asked.where) and not {"failure_mix", "reachability"} & {metric.__name__}:
             reads[reads.index("err")] = "test_err"  # it tells only who was in test mode
-        asked.check(BY_MESSAGE)
-        columns = {name: name for name in reads} | {"test_err": "test_err AS err"}
-        if "within" in options:
-            most = max(options["within"], default=0)
-            columns["age_seconds"] = f"CASE WHEN age_seconds > {most} THEN {most} ELSE age_seconds END AS age_seconds"
-        chosen = [columns[name] for name in dict.fromkeys(reads)]
-        days = [] if "day" in by else ['min("day") AS "day"', f'max("day") AS {LAST_DAY}']
-        found = self._prepared(live, asked, [*dict.fromkeys([*reads, "day", *asked.where])])
-        query = f"SELECT {', '.join([*chosen, *days])}, count(*) AS {ROWS} FROM {found} GROUP BY ALL"
-        alike = self._tables.connection.execute(query).df()
+        counted = functools.partial(self._alike, live, asked, reads, with_days="day" not in by)
+        if metric is metrics.latency:
+            alike = _with_exact_quantiles(counted, functools.partial(metric, by=by, **options), options["within"])
+        else:
+            alike = counted()
         answer = _plain(metric(alike, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
         facts = {"as_of": asked.as_of or live.as_of, "timezone": asked.zone.key, **answer.attrs}
         if answer.empty:
             excluded = alike[ROWS].sum() - counted_only(alike, options.get("type"))[ROWS].sum()
             facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": int(excluded)}
         return with_attrs(answer, facts)
+
+    def _alike(
+        self,
+        live: Live,
+        asked: Slice,
+        names: Sequence[str],
+        *,
+        with_days: bool,
+        codes: Mapping[str, str] = MappingProxyType({}),
+        only: str = "true",
+    ) -> pd.DataFrame:
+        """
+        Count messages that have the same in some columns; optionally tell the days they reach from and to.
+
+        `codes` are expressions that replace some codes, and `only` is a condition, for those of `latency`.
+        """
+        found, keys, made = self._coded(live, asked, names)
+        groups = ", ".join(f"{codes[key]} AS {key}" if key in codes else key for key in keys)
+        days = f", min({LOCAL}) AS {LOCAL}, max({LOCAL}) AS _until" if with_days else ""
+        told = [
+            f"make_timestamp({at} // {DAY} * {DAY}) AS {name}" for at, name in ((LOCAL, '"day"'), ("_until", LAST_DAY))
+        ]
+        shown = ", ".join([*made, *(told if with_days else []), ROWS])
+        query = f"SELECT {groups}{days}, count(*) AS {ROWS} FROM ({found}) WHERE {only} GROUP BY ALL"
+        alike = self._tables.connection.execute(f"SELECT {shown} FROM ({query})").df()
+        return alike.rename(columns={"test_err": "err"})
 
     def _asked(
         self,
@@ -713,19 +737,21 @@ class Questions:
 
     def _messages(self, live: Live, asked: Slice) -> Relation:
         """All columns of the messages of a slice."""
-        every = [*HANDED_OUT, *CALENDAR, *AGE]
-        return self._tables.connection.sql(f"FROM {self._prepared(live, replace(asked, where={}), every)}")
+        return self._tables.connection.sql(self._prepared(live, asked).columns([*HANDED_OUT, *CALENDAR, *AGE]))
 
-    def _prepared(self, live: Live, asked: Slice, names: Sequence[str]) -> str:
-        """Columns of the messages of a slice, as SQL."""
+    def _coded(self, live: Live, asked: Slice, names: Sequence[str]) -> tuple[str, list[str], list[str]]:
+        """The messages that are meant, as SQL: with what codes to group by, and how columns are made of these."""
+        found = self._prepared(live, asked).coded(names, besides=asked.where)
+        found = _matching(self._tables.connection.sql(found), asked.where) if asked.where else found
+        return found, codes_of(names), words(names)
+
+    def _prepared(self, live: Live, asked: Slice) -> Prepared:
         until = asked.as_of or live.as_of or EPOCH
         stored = self._tables.messages(live, as_of=until, start=asked.start, end=asked.end)
         days = (at.replace(hour=0, minute=0, second=0, microsecond=0) for at in (self._tables.oldest(live), until))
         first, last = days
         told = offsets(asked.zone, first, last + timedelta(days=2))
-        columns = prepared(names, as_of=until, horizon=self.horizon, offsets=told)
-        found = f"SELECT {', '.join(columns)} FROM {stored}"
-        return f"({_matching(self._tables.connection.sql(found), asked.where) if asked.where else found})"
+        return Prepared(stored, as_of=until, horizon=self.horizon, offsets=told)
 
     def _received(self, table: str, asked: Slice) -> Relation:
         """What was received in a period: each event once, but refused callbacks and ``receipts``: statuses as told."""
@@ -749,6 +775,29 @@ class Questions:
 
 def _matching(relation: Relation, where: Where) -> str:
     return str(matching(relation, where).sql_query())
+
+
+def _with_exact_quantiles(
+    counted: Callable[..., pd.DataFrame], metric: Callable[[pd.DataFrame], pd.DataFrame], within: Sequence[int]
+) -> pd.DataFrame:
+    """
+    Count messages for `metrics.latency`, by the second only where that can tell.
+
+    Late messages are counted by the hour at first, for each second makes a group. Those hours in which a quantile turns
+    out to be are counted again: what comes before and after them is the same.
+    """
+    most, exact = max(within, default=0), max([BY_SECOND, *within])
+    age = f"CASE WHEN _age_seconds > {most} THEN {most} ELSE _age_seconds END"
+    hours = f"""CASE WHEN _delivery_seconds <= {exact} THEN _delivery_seconds
+        ELSE (_delivery_seconds - {exact + 1}) // 3600 * 3600 + {exact + 1} END"""
+    alike = counted(codes={"_age_seconds": age, "_delivery_seconds": hours})
+    found = metric(alike)
+    wide = sorted({int(seconds) for name in QUANTILES for seconds in found[name].dropna() if seconds > exact})
+    if not wide:
+        return alike
+    only = " OR ".join(f"_delivery_seconds BETWEEN {first} AND {first + 3599}" for first in wide)
+    again = counted(codes={"_age_seconds": age}, only=f"({only})")
+    return pd.concat([alike[~alike["delivery_seconds"].isin(wide)], again], ignore_index=True)
 
 
 def _plain(answer: pd.DataFrame, nullable: Collection[str]) -> pd.DataFrame:

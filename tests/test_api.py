@@ -1,4 +1,6 @@
 import contextlib
+import math
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
@@ -9,8 +11,9 @@ import pytest
 
 import smsanalytics as sms
 from smsanalytics.errors import MalformedRecord, StoreError, UnknownName
-from smsanalytics.metrics.population import DENOMINATORS
+from smsanalytics.metrics.population import DENOMINATORS, QUANTILES
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT
+from smsanalytics.questions import BY_SECOND
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
@@ -282,3 +285,43 @@ def test_what_a_send_says_of_its_cost_counts_where_callbacks_say_nothing_of_it(o
 
 def test_a_frame_with_an_index_of_its_own_is_taken(own_store):
     assert sms.open_store(own_store).append_sends(pd.DataFrame(SENDS, index=[7, 9])) == 2
+
+
+@pytest.fixture(scope="module")
+def late_store(tmp_path_factory):
+    """Deliveries within seconds, at the ends of the hours in which late ones are counted first, and days later."""
+    chance = random.Random(20261126)
+    now = int(datetime(2026, 11, 22, 9, tzinfo=UTC).timestamp())
+    ends = [BY_SECOND + more for hours in (0, 1, 25) for more in (hours * 3600, hours * 3600 + 1, hours * 3600 + 2)]
+    lines, took = [], {}
+    for number in range(600):
+        operator = ("MTS", "Beeline", "Tele2")[number % 3]
+        seconds = chance.choice([chance.randrange(60), chance.choice(ends), chance.randrange(4 * 86_400)])
+        took.setdefault(operator, []).append(seconds)
+        fields = {"message_id": str(number), "phone": "79001230001", "mcc": "250", "mnc": "01", "operator": operator}
+        for status, at in (("-1", now - 5 * 86_400), ("1", now - 5 * 86_400 + seconds)):
+            told = fields | {"status": status, "status_at": str(at)}
+            lines.append(entry(account="default", kind="status", signed_by="md5", key="k", fields=told, extra={}))
+    data = tmp_path_factory.mktemp("late")
+    with contextlib.closing(Journal(Layout(data), "w0", now=lambda: now * 10**9)) as journal:
+        journal.write(lines)
+    with Maintenance(Layout(data), {}) as maintenance:
+        maintenance.run()
+    return data, took
+
+
+@pytest.mark.parametrize("within", [(), (10, 60), (5000,)], ids=str)
+@pytest.mark.parametrize("held", [False, True], ids=["read", "held"])
+def test_quantiles_of_late_deliveries_are_exact(late_store, held, within):
+    data, took = late_store
+    store = sms.open_store(data)
+    found = (store.held() if held else store).latency(["operator"], within=within)
+    assert list(found["operator"]) == sorted(took)
+    for row in found.to_dict("records"):
+        seconds = sorted(took[row["operator"]])
+        for name, percent in QUANTILES.items():
+            assert row[name] == seconds[math.ceil(len(seconds) * percent / 100) - 1]
+        for limit in within:
+            assert row[f"within_{limit}s"] == sum(one <= limit for one in seconds) / len(seconds)
+            assert row[f"n_within_{limit}s"] == len(seconds)
+    assert (found["p99"] > BY_SECOND).all()

@@ -1,33 +1,63 @@
-"""What `metrics.prepare` makes of stored messages, as SQL: a question reads the columns that it needs and no more."""
+"""
+What `metrics.prepare` makes of stored messages, as SQL: a question reads the columns that it needs and no more.
+
+A column is made in two steps, for a month has ten thousand times as many messages as groups: of each message a code
+that is quick to group by, of each code what it means.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from string import Formatter
+from types import MappingProxyType
 
 from smsanalytics.codes import HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
 
 COHORT = "coalesce(sent_at, first_status_at)"
 US = 1_000_000
-DAY = 86_400 * US
+DAY, HOUR = 86_400 * US, 3_600 * US
+LOCAL = "_local"  #: the code of local time, from which calendar columns are made [µs since 1970]
 Offsets = Sequence[tuple[datetime, timedelta]]
 
-_CODE = "coalesce(delivered_code, failed_code, unknown_code, open_code)"
 _START = f"(epoch_us(coalesce(sent_at, opened_at)) // {US})"
 _SECONDS = f"(epoch_us(delivered_at) // {US} - {_START})"
 _TYPES = ", ".join(map(str, TEXT_TYPES))
+_STATE = "ENUM('delivered', 'failed', 'unknown', 'stuck', 'pending')"
+_WEEKDAY = "(({_day} + 3) % 7 + 1)"  # 1970 began on a Thursday
+
+WORDS = {  # column: what it is, of its codes in braces
+    "state": "{_state}::VARCHAR",
+    "status": f"nullif(({{_code}} >> 16) - {2**7}, {NO_STATUS})::SMALLINT",
+    "err": f"""(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} WHEN {{_code}} & {2**16 - 1} > 0
+        THEN ({{_code}} & {2**16 - 1}) - 1 END)::INTEGER""",
+    "test_err": f"(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} END)::INTEGER",
+    "type": f"""(CASE WHEN {{_hlr}} AND ({{_type}} IS NULL OR {{_type}} IN ({_TYPES})) THEN {HLR_TYPE}
+        ELSE {{_type}} END)::SMALLINT""",
+    "contradictory": "{_contradictory}",
+    "delivery_seconds": "{_delivery_seconds}",
+    "age_seconds": "{_age_seconds}",
+    "matured": "{_matured}",
+    "day": f"make_timestamp({{_day}} * {DAY})",
+    "hour": "({_hour} % 24)::SMALLINT",
+    "weekday": f"{_WEEKDAY}::SMALLINT",
+    "week": f"make_timestamp(({{_day}} - {_WEEKDAY} + 1) * {DAY})",
+    "month": f"date_trunc('month', make_timestamp({{_day}} * {DAY}))",
+}
 
 
-def prepared(names: Iterable[str], *, as_of: datetime, horizon: timedelta, offsets: Offsets) -> list[str]:
+@dataclass(frozen=True)
+class Prepared:
     """
-    The expressions that make columns of stored messages, each with its name.
+    Stored messages as they are seen from a moment, in a zone.
 
     Parameters
     ----------
-    names : iterable of str
-        Columns of `metrics.prepare`; and ``test_err``, which is ``err`` of messages in test mode alone.
+    stored : str
+        As SQL.
     as_of : datetime
-        As there.
+        As in `metrics.prepare`.
     horizon : timedelta
         As there.
     offsets : sequence of (datetime, timedelta)
@@ -36,30 +66,81 @@ def prepared(names: Iterable[str], *, as_of: datetime, horizon: timedelta, offse
     Examples
     --------
     >>> at, none = datetime(2026, 11, 22, tzinfo=UTC), timedelta(0)
-    >>> prepared(["operator", "status"], as_of=at, horizon=none, offsets=[(at, none)])[0]
-    'operator AS operator'
+    >>> Prepared("stored", as_of=at, horizon=none, offsets=[(at, none)]).columns(["operator", "test_err"])
+    'SELECT operator AS operator, (CASE WHEN test_mode THEN 200 END)::INTEGER AS test_err FROM stored'
     """
-    day = f"(({_local(offsets)}) // {DAY})"
-    matured = f"(epoch_us({COHORT}) <= {_us(as_of - horizon)})"
-    made = {
-        "state": f"""CASE WHEN delivered_code IS NOT NULL THEN 'delivered' WHEN failed_code IS NOT NULL THEN 'failed'
-            WHEN unknown_code IS NOT NULL THEN 'unknown' WHEN {matured} THEN 'stuck' ELSE 'pending' END""",
-        "status": f"nullif({_CODE} // {2**16} % {2**8} - {2**7}, {NO_STATUS})::SMALLINT",
-        "err": f"""(CASE WHEN test_mode THEN {TEST_MODE_ERR} WHEN {_CODE} % {2**16} > 0
-            THEN {_CODE} % {2**16} - 1 END)::INTEGER""",
-        "test_err": f"(CASE WHEN test_mode THEN {TEST_MODE_ERR} END)::INTEGER",
-        "contradictory": "delivered_code IS NOT NULL AND failed_code IS NOT NULL",
-        "type": f"""(CASE WHEN hlr AND (type IS NULL OR type IN ({_TYPES})) THEN {HLR_TYPE} ELSE type END)::SMALLINT""",
-        "delivery_seconds": f"CASE WHEN {_SECONDS} >= 0 THEN {_SECONDS} END",
-        "age_seconds": f"{_us(as_of) // US} - {_START}",
-        "matured": matured,
-        "day": f"make_timestamp({day} * {DAY})",
-        "hour": f"(({_local(offsets)}) // {DAY // 24} % 24)::SMALLINT",
-        "weekday": f"(({day} + 3) % 7 + 1)::SMALLINT",  # 1970 began on a Thursday
-        "week": f"make_timestamp(({day} - ({day} + 3) % 7) * {DAY})",
-        "month": f"date_trunc('month', make_timestamp({day} * {DAY}))",
-    }
-    return [f"{made.get(name, name)} AS {name}" for name in names]
+
+    stored: str
+    as_of: datetime
+    horizon: timedelta
+    offsets: Offsets
+
+    def columns(self, names: Iterable[str]) -> str:
+        """
+        Columns of `metrics.prepare` as SQL, one row per message.
+
+        There is ``test_err`` as well, which is ``err`` of messages in test mode alone.
+        """
+        return f"SELECT {', '.join(words(names, self._codes))} FROM {self.stored}"
+
+    def coded(self, names: Iterable[str], besides: Iterable[str] = ()) -> str:
+        """The codes from which `words` makes columns, and `LOCAL`, as SQL; and other columns `besides`."""
+        found = {code: self._codes.get(code, code) for code in (*codes_of(names), LOCAL)}
+        made = [f"{expression} AS {code}" for code, expression in found.items()]
+        others = words([name for name in besides if name not in found], self._codes)
+        return f"SELECT {', '.join([*made, *others])} FROM {self.stored}"
+
+    @property
+    def _codes(self) -> dict[str, str]:
+        local = _local(self.offsets)
+        matured = f"(epoch_us({COHORT}) <= {_us(self.as_of - self.horizon)})"
+        return {
+            "_state": f"""(CASE WHEN delivered_code IS NOT NULL THEN 'delivered'::{_STATE}
+                WHEN failed_code IS NOT NULL THEN 'failed'::{_STATE}
+                WHEN unknown_code IS NOT NULL THEN 'unknown'::{_STATE}
+                WHEN {matured} THEN 'stuck'::{_STATE} ELSE 'pending'::{_STATE} END)""",
+            "_code": f"(coalesce(delivered_code, failed_code, unknown_code, open_code) & {2**24 - 1})",
+            "_test_mode": "test_mode",
+            "_hlr": "hlr",
+            "_type": "type",
+            "_contradictory": "(delivered_code IS NOT NULL AND failed_code IS NOT NULL)",
+            "_delivery_seconds": f"(CASE WHEN {_SECONDS} >= 0 THEN {_SECONDS} END)",
+            "_age_seconds": f"({_us(self.as_of) // US} - {_START})",
+            "_matured": matured,
+            "_day": f"(({local}) // {DAY})",
+            "_hour": f"(({local}) // {HOUR})",
+            LOCAL: f"({local})",
+        }
+
+
+def codes_of(names: Iterable[str]) -> list[str]:
+    """
+    The codes that columns are made of.
+
+    Examples
+    --------
+    >>> codes_of(["operator", "err", "status"])
+    ['operator', '_test_mode', '_code']
+    """
+    fields = [field for name in names for _, field, *_ in Formatter().parse(WORDS.get(name, f"{{{name}}}")) if field]
+    return list(dict.fromkeys(fields))
+
+
+def words(names: Iterable[str], codes: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """
+    The expressions that make columns of their codes, each with its name.
+
+    Examples
+    --------
+    >>> words(["operator", "test_err"])
+    ['operator AS operator', '(CASE WHEN _test_mode THEN 200 END)::INTEGER AS test_err']
+    """
+    return [
+        f"{WORDS[name].format_map({code: codes.get(code, code) for code in codes_of([name])})} AS {name}"
+        if name in WORDS
+        else f"{name} AS {name}"
+        for name in names
+    ]
 
 
 def _local(offsets: Offsets) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from smsanalytics.codes import DELIVERED, FAILED, OPEN
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT, SINCE, offsets, prepare
-from smsanalytics.store.prepared import prepared
+from smsanalytics.store.prepared import Prepared
 from smsanalytics.store.schema import MESSAGES
 
 AS_OF = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -62,8 +62,8 @@ def test_both_make_the_same(zone):
     wanted = prepare(frame, as_of=AS_OF, tz=zone, horizon=horizon)
     connection = duckdb.connect().execute("SET TimeZone = 'UTC'")
     told = offsets(ZoneInfo(zone), SINCE, datetime(2027, 1, 1, tzinfo=UTC))
-    columns = prepared(names, as_of=AS_OF, horizon=horizon, offsets=told)
-    found = connection.execute(f"SELECT {', '.join(columns)} FROM frame ORDER BY message_id").df()
+    made = Prepared("frame", as_of=AS_OF, horizon=horizon, offsets=told)
+    found = connection.execute(f"FROM ({made.columns(names)}) ORDER BY message_id").df()
     for name in names:
         both = [[None if pd.isna(value) else value for value in made[name]] for made in (wanted, found)]
         assert both[0] == both[1], name
