@@ -788,15 +788,16 @@ def _with_exact_quantiles(
     """
     most, exact = max(within, default=0), max([BY_SECOND, *within])
     age = f"CASE WHEN _age_seconds > {most} THEN {most} ELSE _age_seconds END"
-    hours = f"""CASE WHEN _delivery_seconds <= {exact} THEN _delivery_seconds
-        ELSE (_delivery_seconds - {exact + 1}) // 3600 * 3600 + {exact + 1} END"""
+    hour = f"(_delivery_seconds - {exact + 1}) // 3600"
+    hours = f"CASE WHEN _delivery_seconds <= {exact} THEN _delivery_seconds ELSE {hour} * 3600 + {exact + 1} END"
     alike = counted(codes={"_age_seconds": age, "_delivery_seconds": hours})
     found = metric(alike)
     wide = sorted({int(seconds) for name in QUANTILES for seconds in found[name].dropna() if seconds > exact})
     if not wide:
         return alike
-    only = " OR ".join(f"_delivery_seconds BETWEEN {first} AND {first + 3599}" for first in wide)
-    again = counted(codes={"_age_seconds": age}, only=f"({only})")
+    these = ", ".join(str((first - exact - 1) // 3600) for first in wide)
+    only = f"_delivery_seconds > {exact} AND {hour} IN ({these})"
+    again = counted(codes={"_age_seconds": age}, only=only)
     return pd.concat([alike[~alike["delivery_seconds"].isin(wide)], again], ignore_index=True)
 
 
