@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
 
+from benchmarks.collector.conditions import commit
 from benchmarks.store import step
 from benchmarks.store.lines import seal
 from benchmarks.store.step import Run, Told
@@ -53,7 +54,7 @@ class History:
     def make(self, *, days: int, messages: int, seed: int, say: Callable[[str], None], run: Run = step.run) -> Told:
         """Make it, and measure each day."""
         traffic, layout = Traffic(messages, seed), Layout(self.store)
-        told: Told = {"days": days, "messages_per_day": messages, "seed": seed, "by_day": []}
+        told: Told = commit("store") | {"days": days, "messages_per_day": messages, "seed": seed, "by_day": []}
         number = 0
         for done in range(1, days + 1):
             started = time.perf_counter()
