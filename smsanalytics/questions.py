@@ -48,7 +48,7 @@ BY_CALLBACK = (*TIMES, "account")
 
 By = str | Sequence[str]
 Where = Mapping[str, object]
-BY_SECOND = 900  #: so many seconds are told apart at once; those of later deliveries are hours at first
+TO_THE_SECOND = 900  #: so many seconds are told apart at once; those of later deliveries are hours at first
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Relation = duckdb.DuckDBPyRelation
@@ -786,7 +786,7 @@ def _with_exact_quantiles(
     Late messages are counted by the hour at first, for each second makes a group. Those hours in which a quantile turns
     out to be are counted again: what comes before and after them is the same.
     """
-    most, exact = max(within, default=0), max([BY_SECOND, *within])
+    most, exact = max(within, default=0), max([TO_THE_SECOND, *within])
     age = f"CASE WHEN _age_seconds > {most} THEN {most} ELSE _age_seconds END"
     hour = f"(_delivery_seconds - {exact + 1}) // 3600"
     hours = f"CASE WHEN _delivery_seconds <= {exact} THEN _delivery_seconds ELSE {hour} * 3600 + {exact + 1} END"

@@ -13,7 +13,7 @@ import smsanalytics as sms
 from smsanalytics.errors import MalformedRecord, StoreError, UnknownName
 from smsanalytics.metrics.population import DENOMINATORS, QUANTILES
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT
-from smsanalytics.questions import BY_SECOND
+from smsanalytics.questions import TO_THE_SECOND
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
@@ -292,7 +292,7 @@ def late_store(tmp_path_factory):
     """Deliveries within seconds, at the ends of the hours in which late ones are counted first, and days later."""
     chance = random.Random(20261126)
     now = int(datetime(2026, 11, 22, 9, tzinfo=UTC).timestamp())
-    ends = [BY_SECOND + more for hours in (0, 1, 25) for more in (hours * 3600, hours * 3600 + 1, hours * 3600 + 2)]
+    ends = [TO_THE_SECOND + more for hours in (0, 1, 25) for more in (hours * 3600, hours * 3600 + 1, hours * 3600 + 2)]
     lines, took = [], {}
     for number in range(600):
         operator = ("MTS", "Beeline", "Tele2")[number % 3]
@@ -324,4 +324,4 @@ def test_quantiles_of_late_deliveries_are_exact(late_store, held, within):
         for limit in within:
             assert row[f"within_{limit}s"] == sum(one <= limit for one in seconds) / len(seconds)
             assert row[f"n_within_{limit}s"] == len(seconds)
-    assert (found["p99"] > BY_SECOND).all()
+    assert (found["p99"] > TO_THE_SECOND).all()
