@@ -120,11 +120,10 @@ def judge(refused: Refused, account: Account | None, there: set[Key], gone: Coll
     gone : collection of str, optional
         The kinds of which its date is given up: they would be removed again.
     """
-    told, why = _read(refused, account)
-    callbacks = [one for one in told if one.kind not in gone]
-    if told and not callbacks:
-        why = "what came on its date is kept no longer"
-    told = callbacks
+    callbacks, why = _read(refused, account)
+    told = [one for one in callbacks if one.kind not in gone]
+    if callbacks and not told:
+        why = "what came on its date is no longer kept: retention gave it up"
     if why and refused.reason != UNREADABLE:  # perhaps a secret that is gone accepted it
         with contextlib.suppress(CallbackRefused):
             told = read(refused.body, replace(account.terms if account else Terms({}), secrets={}))

@@ -296,7 +296,7 @@ def test_what_retention_would_remove_again_is_refused_and_says_so(tmp_path):
     expire(Layout(data), {"statuses": 30}, now=datetime.fromtimestamp(NOON, UTC) + timedelta(days=31))
     assert [bool(one.callbacks) for one in looked_at(data)] == [False, True]
     done = recover(data)
-    assert (done.events, done.refused) == (1, {"what came on its date is kept no longer": 1})
+    assert (done.events, done.refused) == (1, {"what came on its date is no longer kept: retention gave it up": 1})
     assert stored(data) == {"statuses": 0, "incoming": 1, "confirmations": 0, "call_events": 0}
     assert sum(map(len, Layout(data).event_files("statuses").values())) == 0
-    assert recover(data).refused == {"what came on its date is kept no longer": 1}
+    assert recover(data).refused == {"what came on its date is no longer kept: retention gave it up": 1}

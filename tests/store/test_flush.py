@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smsanalytics.errors import StoreError
+from smsanalytics.store.flush import flush
 from smsanalytics.store.journal import VERSION, Journal, entry, line, recover
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.schema import EVENT_TABLES, TABLE_OF_KIND
+from smsanalytics.store.tables import connect
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STAMP = int(NOON.timestamp()) * 10**6
@@ -250,6 +252,17 @@ def test_nothing_is_published_twice_or_left_behind(layout):
         assert maintenance.run().flushed == []
     assert len(rows(layout, "statuses")) == 1
     assert list(layout.tmp.iterdir()) == []
+
+
+def test_what_is_published_is_held_in_memory_no_longer(layout):
+    writer = Journal(layout, "w0", now=lambda: STAMP * 1000)
+    writer.write([event(), event("incoming", phone="79001230001", to_number="79001230000")])
+    writer.close()
+    layout.tmp.mkdir()
+    with connect(layout) as connection:
+        [done] = flush(connection, layout, "w0", {})
+        assert (done.rows["statuses"], done.rows["incoming"]) == (1, 1)
+        assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == []
 
 
 def test_a_crash_after_publishing_publishes_the_same_names_again(layout):
