@@ -23,7 +23,7 @@ from smsanalytics.store.flush import count
 from smsanalytics.store.freshness import Freshness, freshness
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
-from smsanalytics.store.prepared import COHORT, LOCAL
+from smsanalytics.store.prepared import COHORT, LOCAL, named
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 from smsanalytics.store.tables import Tables, connect
 
@@ -362,14 +362,14 @@ class Held(Store):
             return super()._messages(live, asked)
         return asked.between(self._tables.held(self._names["messages"]), COHORT)
 
-    def _coded(self, live: Live, asked: Slice, names: Sequence[str]) -> tuple[str, list[str], list[str]]:
+    def _coded(self, live: Live, asked: Slice, names: Sequence[str]) -> tuple[str, list[str], dict[str, str]]:
         if not self._holds(asked):
             return super()._coded(live, asked, names)
         test_err = f"CASE WHEN err = {TEST_MODE_ERR} THEN err END"
-        codes = {f"_{name}": test_err if name == "test_err" else name for name in names}
-        columns = [*(f"{column} AS {code}" for code, column in codes.items()), f"epoch_us(day) AS {LOCAL}"]
+        codes = {f"_{name}": test_err if name == "err_if_test" else name.partition("_if_")[0] for name in names}
+        columns = codes | {LOCAL: "epoch_us(day)"}
         found = matching(self._messages(live, asked), asked.where).sql_query()
-        return f"SELECT {', '.join(columns)} FROM ({found})", [*codes], [f"_{name} AS {name}" for name in names]
+        return f"SELECT {named(columns)} FROM ({found})", [*codes], {name: f"_{name}" for name in names}
 
     def _holds(self, asked: Slice) -> bool:
         return "messages" in self._names and asked.is_within(self._kept)

@@ -35,7 +35,7 @@ from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT, offsets
 from smsanalytics.metrics.reachability import LOOKUPS
 from smsanalytics.periods import Moment, moment_of, zone_of
 from smsanalytics.store.live import Live
-from smsanalytics.store.prepared import DAY, LOCAL, Prepared, codes_of, words
+from smsanalytics.store.prepared import DAY, LOCAL, Prepared, codes_of, named, words
 from smsanalytics.store.privacy import DIGEST
 from smsanalytics.store.tables import Tables, moment
 
@@ -48,7 +48,18 @@ BY_CALLBACK = (*TIMES, "account")
 
 By = str | Sequence[str]
 Where = Mapping[str, object]
-TO_THE_SECOND = 900  #: so many seconds are told apart at once; those of later deliveries are hours at first
+TO_THE_SECOND = 60  #: so many seconds of a delivery are told apart at once; those beyond are put together at first
+STEPS = ((10, 4), (14, 8))  #: up to so many seconds beyond, by so many, both as powers of two
+LAST_STEP = 12
+_IF_TEST = {"err": "err_if_test"}  # it tells only who was in test mode
+_IF_DELIVERED = {"state": "state_if_delivered", **_IF_TEST}
+ENOUGH = {  #: what of a column a metric reads, by its name in `prepared.WORDS`
+    "delivery_rate": _IF_TEST,
+    "latency": _IF_DELIVERED,
+    "latency_distribution": _IF_TEST,
+    "failure_mix": {column: f"{column}_if_failed" for column in ("state", *CAUSE)},
+    "cost": _IF_DELIVERED,
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Relation = duckdb.DuckDBPyRelation
@@ -661,21 +672,22 @@ class Questions:
 
     def _of_messages(self, metric: Callable[..., Any], by: By, asked: Slice, **options: Any) -> pd.DataFrame:
         """Apply a metric to messages of which those that are alike in what it reads are counted before."""
-        by, live = _known(by, BY_MESSAGE), Live.read(self._tables.layout)
+        by, live, name = _known(by, BY_MESSAGE), Live.read(self._tables.layout), metric.__name__
         asked.check(BY_MESSAGE)
-        reads = list(dict.fromkeys([*READS[metric.__name__], *by]))
-        if "err" not in (*by, *asked.where) and not {"failure_mix", "reachability"} & {metric.__name__}:
-            reads[reads.index("err")] = "test_err"  # it tells only who was in test mode
-        counted = functools.partial(self._alike, live, asked, reads, with_days="day" not in by)
-        if metric is metrics.latency:
-            alike = _with_exact_quantiles(counted, functools.partial(metric, by=by, **options), options["within"])
-        else:
-            alike = counted()
+        if metric is metrics.failure_mix:
+            by = [column for column in by if column not in CAUSE]  # it groups by these itself
+        enough = {column: column for column in READS[name]} | ENOUGH.get(name, {}) | {column: column for column in by}
+        outermost = None if "day" in by else _outermost(live, asked)
+        with_days = "day" not in by and not outermost
+        counted = functools.partial(self._alike, live, asked, [*enough.values()], with_days=with_days)
+        alike = _to_the_second(counted, by, metric, options) if metric is metrics.latency else counted()
         answer = _plain(metric(alike, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
         facts = {"as_of": asked.as_of or live.as_of, "timezone": asked.zone.key, **answer.attrs}
         if answer.empty:
             excluded = alike[ROWS].sum() - counted_only(alike, options.get("type"))[ROWS].sum()
-            facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": int(excluded)}
+            facts |= {"denominator": DENOMINATORS[name], "excluded_n": int(excluded)}
+        elif outermost:
+            facts["period"] = self._period(live, asked, outermost, options.get("type"))
         return with_attrs(answer, facts)
 
     def _alike(
@@ -686,23 +698,34 @@ class Questions:
         *,
         with_days: bool,
         codes: Mapping[str, str] = MappingProxyType({}),
-        only: str = "true",
+        among: Among | None = None,
     ) -> pd.DataFrame:
         """
         Count messages that have the same in some columns; optionally tell the days they reach from and to.
 
-        `codes` are expressions that replace some codes, and `only` is a condition, for those of `latency`.
+        `codes` are expressions that replace some codes, and `among` chooses messages: those of `_to_the_second`.
         """
         found, keys, made = self._coded(live, asked, names)
-        groups = ", ".join(f"{codes[key]} AS {key}" if key in codes else key for key in keys)
-        days = f", min({LOCAL}) AS {LOCAL}, max({LOCAL}) AS _until" if with_days else ""
-        told = [
-            f"make_timestamp({at} // {DAY} * {DAY}) AS {name}" for at, name in ((LOCAL, '"day"'), ("_until", LAST_DAY))
-        ]
-        shown = ", ".join([*made, *(told if with_days else []), ROWS])
-        query = f"SELECT {groups}{days}, count(*) AS {ROWS} FROM ({found}) WHERE {only} GROUP BY ALL"
-        alike = self._tables.connection.execute(f"SELECT {shown} FROM ({query})").df()
-        return alike.rename(columns={"test_err": "err"})
+        groups = [f"{codes[key]} AS {key}" if key in codes else key for key in keys]
+        days = [f"min({LOCAL}) AS {LOCAL}", f"max({LOCAL}) AS _until"] if with_days else []
+        told = {'"day"': LOCAL, LAST_DAY: "_until"} if with_days else {}
+        told = {name: f"make_timestamp({at} // {DAY} * {DAY})" for name, at in told.items()}
+        if among:
+            self._tables.connection.register("among", among.rows.add_prefix("of_"))
+            found = f"FROM ({found}) SEMI JOIN among ON {among.same(made)}"
+        query = f"SELECT {', '.join([*groups, *days])}, count(*) AS {ROWS} FROM ({found}) GROUP BY ALL"
+        alike = self._tables.connection.execute(f"SELECT {named(made | told)}, {ROWS} FROM ({query})").df()
+        return alike.rename(columns=lambda name: name.partition("_if_")[0])
+
+    def _period(self, live: Live, asked: Slice, outermost: Sequence[Slice], types: Types) -> tuple[Any, Any]:
+        """First and last day on which something is counted: mostly found on the outermost days of all."""
+
+        def days(part: Slice) -> tuple[Any, Any]:
+            alike = counted_only(self._alike(live, part, ["type", "err_if_test"], with_days=True), types)
+            return alike["day"].min(), alike[LAST_DAY].max()
+
+        first, last = days(outermost[0])[0], days(outermost[1])[1]
+        return days(asked) if pd.isna(first) or pd.isna(last) else (first, last)
 
     def _asked(
         self,
@@ -739,7 +762,7 @@ class Questions:
         """All columns of the messages of a slice."""
         return self._tables.connection.sql(self._prepared(live, asked).columns([*HANDED_OUT, *CALENDAR, *AGE]))
 
-    def _coded(self, live: Live, asked: Slice, names: Sequence[str]) -> tuple[str, list[str], list[str]]:
+    def _coded(self, live: Live, asked: Slice, names: Sequence[str]) -> tuple[str, list[str], dict[str, str]]:
         """The messages that are meant, as SQL: with what codes to group by, and how columns are made of these."""
         found = self._prepared(live, asked).coded(names, besides=asked.where)
         found = _matching(self._tables.connection.sql(found), asked.where) if asked.where else found
@@ -777,28 +800,70 @@ def _matching(relation: Relation, where: Where) -> str:
     return str(matching(relation, where).sql_query())
 
 
-def _with_exact_quantiles(
-    counted: Callable[..., pd.DataFrame], metric: Callable[[pd.DataFrame], pd.DataFrame], within: Sequence[int]
+def _outermost(live: Live, asked: Slice) -> tuple[Slice, Slice] | None:
+    """The first and the last day of a slice, if it is much longer and all of it is as folded."""
+    spans = [live.spans.get(day) for day in live.generations]
+    known = [span for span in spans if span]
+    if not known or len(known) < len(spans) or (asked.as_of and live.as_of and asked.as_of < live.as_of):
+        return None
+    start = max(filter(None, (asked.start, min(first for first, _ in known))))
+    end = min(filter(None, (asked.end, max(last for _, last in known) + timedelta(microseconds=1))))
+    day = timedelta(days=1)
+    return (replace(asked, end=start + day), replace(asked, start=end - day)) if end - start > 3 * day else None
+
+
+def _to_the_second(
+    counted: Callable[..., pd.DataFrame], by: Sequence[str], metric: Callable[..., Any], options: Mapping[str, Any]
 ) -> pd.DataFrame:
     """
     Count messages for `metrics.latency`, by the second only where that can tell.
 
-    Late messages are counted by the hour at first, for each second makes a group. Those hours in which a quantile turns
-    out to be are counted again: what comes before and after them is the same.
+    Deliveries that took longer are counted by steps at first, since each second would make a group. Those steps in
+    which a quantile of theirs lies are counted again: what comes before and after them is the same.
     """
-    most, exact = max(within, default=0), max([TO_THE_SECOND, *within])
-    age = f"CASE WHEN _age_seconds > {most} THEN {most} ELSE _age_seconds END"
-    hour = f"(_delivery_seconds - {exact + 1}) // 3600"
-    hours = f"CASE WHEN _delivery_seconds <= {exact} THEN _delivery_seconds ELSE {hour} * 3600 + {exact + 1} END"
-    alike = counted(codes={"_age_seconds": age, "_delivery_seconds": hours})
-    found = metric(alike)
-    wide = sorted({int(seconds) for name in QUANTILES for seconds in found[name].dropna() if seconds > exact})
-    if not wide:
-        return alike
-    these = ", ".join(str((first - exact - 1) // 3600) for first in wide)
-    only = f"_delivery_seconds > {exact} AND {hour} IN ({these})"
-    again = counted(codes={"_age_seconds": age}, only=only)
-    return pd.concat([alike[~alike["delivery_seconds"].isin(wide)], again], ignore_index=True)
+    most = max(options["within"], default=0)
+    exact = max([TO_THE_SECOND, *options["within"]])
+    age = {"_age_seconds": f"CASE WHEN _age_seconds > {most} THEN {most} ELSE _age_seconds END"}
+    step, late = _step(exact), f"_delivery_seconds > {exact}"
+    alike: pd.DataFrame = counted(codes=age | {"_delivery_seconds": step})
+    group = alike.groupby([*by], dropna=False).ngroup() if by else alike[ROWS] * 0
+    quantiles = metric(alike.assign(_group=group), by=["_group"], **options).melt("_group", [*QUANTILES])
+    lie = pd.MultiIndex.from_frame(quantiles[["_group", "value"]].dropna().astype("int64"))
+    seconds = alike["delivery_seconds"]
+    again = (seconds > exact) & pd.MultiIndex.from_arrays([group, seconds]).isin(lie)
+    among = Among(
+        alike.loc[again, [*by, "delivery_seconds"]].drop_duplicates(), {"delivery_seconds": f"({step})"}, late
+    )
+    return pd.concat([alike[~again], counted(codes=age, among=among)], ignore_index=True) if again.any() else alike
+
+
+@dataclass(frozen=True)
+class Among:
+    """Messages that have in some columns what one of the rows has; `instead` are expressions compared with these."""
+
+    rows: pd.DataFrame
+    instead: dict[str, str]
+    only: str
+
+    def same(self, made: Mapping[str, str]) -> str:
+        """The condition, as SQL, where columns are made so."""
+        compared = {name: f"({made[name]})" for name in map(str, self.rows)} | self.instead
+        missing = {name for name in self.rows if self.rows[name].isna().all()}  # what type it has is not told
+        return " AND ".join(
+            [self.only]
+            + [
+                f"{value} IS NULL" if name in missing else f"{value} IS NOT DISTINCT FROM of_{name}"
+                for name, value in compared.items()
+            ]
+        )
+
+
+def _step(exact: int) -> str:
+    """Up to `exact` a second is one; beyond it is in a step of 16, later of 256 and of 4096, named by its first."""
+    past = f"(_delivery_seconds - {exact + 1})"
+    steps = [f"WHEN {past} < {2**bits} THEN {exact + 1} + ({past} >> {width} << {width})" for bits, width in STEPS]
+    last = f"ELSE {exact + 1} + ({past} >> {LAST_STEP} << {LAST_STEP})"
+    return f"CASE WHEN _delivery_seconds <= {exact} THEN _delivery_seconds {' '.join(steps)} {last} END"
 
 
 def _plain(answer: pd.DataFrame, nullable: Collection[str]) -> pd.DataFrame:

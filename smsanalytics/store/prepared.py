@@ -14,6 +14,7 @@ from string import Formatter
 from types import MappingProxyType
 
 from smsanalytics.codes import HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
+from smsanalytics.store.rollup import START
 
 COHORT = "coalesce(sent_at, first_status_at)"
 US = 1_000_000
@@ -21,18 +22,22 @@ DAY, HOUR = 86_400 * US, 3_600 * US
 LOCAL = "_local"  #: the code of local time, from which calendar columns are made [µs since 1970]
 Offsets = Sequence[tuple[datetime, timedelta]]
 
-_START = f"(epoch_us(coalesce(sent_at, opened_at)) // {US})"
-_SECONDS = f"(epoch_us(delivered_at) // {US} - {_START})"
 _TYPES = ", ".join(map(str, TEXT_TYPES))
 _STATE = "ENUM('delivered', 'failed', 'unknown', 'stuck', 'pending')"
+_STATUS = f"nullif(({{_code}} >> 16) - {2**7}, {NO_STATUS})::SMALLINT"
+_ERR = f"""(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} WHEN {{_code}} & {2**16 - 1} > 0
+    THEN ({{_code}} & {2**16 - 1}) - 1 END)::INTEGER"""
 _WEEKDAY = "(({_day} + 3) % 7 + 1)"  # 1970 began on a Thursday
 
-WORDS = {  # column: what it is, of its codes in braces
+WORDS = {  # column: what it is, of its codes in braces; `x_if_y` is x where y holds, else something else, and quicker
     "state": "{_state}::VARCHAR",
-    "status": f"nullif(({{_code}} >> 16) - {2**7}, {NO_STATUS})::SMALLINT",
-    "err": f"""(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} WHEN {{_code}} & {2**16 - 1} > 0
-        THEN ({{_code}} & {2**16 - 1}) - 1 END)::INTEGER""",
-    "test_err": f"(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} END)::INTEGER",
+    "state_if_delivered": "(CASE WHEN {_delivered} THEN 'delivered' ELSE 'other' END)",
+    "state_if_failed": "(CASE WHEN {_failed_code} IS NOT NULL THEN 'failed' ELSE 'other' END)",
+    "status": _STATUS,
+    "status_if_failed": _STATUS.replace("_code", "_failed_code"),
+    "err": _ERR,
+    "err_if_failed": _ERR.replace("_code", "_failed_code"),
+    "err_if_test": f"(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} END)::INTEGER",
     "type": f"""(CASE WHEN {{_hlr}} AND ({{_type}} IS NULL OR {{_type}} IN ({_TYPES})) THEN {HLR_TYPE}
         ELSE {{_type}} END)::SMALLINT""",
     "contradictory": "{_contradictory}",
@@ -66,8 +71,8 @@ class Prepared:
     Examples
     --------
     >>> at, none = datetime(2026, 11, 22, tzinfo=UTC), timedelta(0)
-    >>> Prepared("stored", as_of=at, horizon=none, offsets=[(at, none)]).columns(["operator", "test_err"])
-    'SELECT operator AS operator, (CASE WHEN test_mode THEN 200 END)::INTEGER AS test_err FROM stored'
+    >>> Prepared("stored", as_of=at, horizon=none, offsets=[(at, none)]).columns(["operator", "err_if_test"])
+    'SELECT operator AS operator, (CASE WHEN test_mode THEN 200 END)::INTEGER AS err_if_test FROM stored'
     """
 
     stored: str
@@ -79,16 +84,15 @@ class Prepared:
         """
         Columns of `metrics.prepare` as SQL, one row per message.
 
-        There is ``test_err`` as well, which is ``err`` of messages in test mode alone.
+        There are those of `WORDS` that tell less, as well.
         """
-        return f"SELECT {', '.join(words(names, self._codes))} FROM {self.stored}"
+        return f"SELECT {named(words(names, self._codes))} FROM {self.stored}"
 
     def coded(self, names: Iterable[str], besides: Iterable[str] = ()) -> str:
         """The codes from which `words` makes columns, and `LOCAL`, as SQL; and other columns `besides`."""
         found = {code: self._codes.get(code, code) for code in (*codes_of(names), LOCAL)}
-        made = [f"{expression} AS {code}" for code, expression in found.items()]
         others = words([name for name in besides if name not in found], self._codes)
-        return f"SELECT {', '.join([*made, *others])} FROM {self.stored}"
+        return f"SELECT {named(found | others)} FROM {self.stored}"
 
     @property
     def _codes(self) -> dict[str, str]:
@@ -99,13 +103,15 @@ class Prepared:
                 WHEN failed_code IS NOT NULL THEN 'failed'::{_STATE}
                 WHEN unknown_code IS NOT NULL THEN 'unknown'::{_STATE}
                 WHEN {matured} THEN 'stuck'::{_STATE} ELSE 'pending'::{_STATE} END)""",
+            "_delivered": "(delivered_code IS NOT NULL)",
             "_code": f"(coalesce(delivered_code, failed_code, unknown_code, open_code) & {2**24 - 1})",
+            "_failed_code": f"(CASE WHEN delivered_code IS NULL THEN failed_code & {2**24 - 1} END)",
             "_test_mode": "test_mode",
             "_hlr": "hlr",
             "_type": "type",
             "_contradictory": "(delivered_code IS NOT NULL AND failed_code IS NOT NULL)",
-            "_delivery_seconds": f"(CASE WHEN {_SECONDS} >= 0 THEN {_SECONDS} END)",
-            "_age_seconds": f"({_us(self.as_of) // US} - {_START})",
+            "_delivery_seconds": "delivery_seconds",
+            "_age_seconds": f"({_us(self.as_of) // US} - {START})",
             "_matured": matured,
             "_day": f"(({local}) // {DAY})",
             "_hour": f"(({local}) // {HOUR})",
@@ -126,21 +132,26 @@ def codes_of(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(fields))
 
 
-def words(names: Iterable[str], codes: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def words(names: Iterable[str], codes: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """
-    The expressions that make columns of their codes, each with its name.
+    The expressions that make columns of their codes.
 
     Examples
     --------
-    >>> words(["operator", "test_err"])
-    ['operator AS operator', '(CASE WHEN _test_mode THEN 200 END)::INTEGER AS test_err']
+    >>> words(["operator", "err_if_test"])
+    {'operator': 'operator', 'err_if_test': '(CASE WHEN _test_mode THEN 200 END)::INTEGER'}
     """
-    return [
-        f"{WORDS[name].format_map({code: codes.get(code, code) for code in codes_of([name])})} AS {name}"
+    return {
+        name: WORDS[name].format_map({code: codes.get(code, code) for code in codes_of([name])})
         if name in WORDS
-        else f"{name} AS {name}"
+        else name
         for name in names
-    ]
+    }
+
+
+def named(expressions: Mapping[str, str]) -> str:
+    """Expressions as SQL, each with its name."""
+    return ", ".join(f"{expression} AS {name}" for name, expression in expressions.items())
 
 
 def _local(offsets: Offsets) -> str:

@@ -40,6 +40,9 @@ MERGE = {
     "network": "min",
     "tag": "min",
 }
+START = "(epoch_us(coalesce(sent_at, opened_at)) // 1000000)"  #: when a message began to be under way [s]
+_PASSED = f"(epoch_us(delivered_at) // 1000000 - {START})"
+DELIVERY_SECONDS = f"CASE WHEN {_PASSED} >= 0 THEN {_PASSED} END"  #: of a message, made of its other columns
 SENDS_YIELD = 5 * 10**15  #: µs added to the receipt of what a send says: it counts where no callback says any
 
 _TEXTS = ("sender", "operator", "mcc", "mnc", "country", "region")
@@ -133,6 +136,7 @@ def stored(rows: str) -> str:
         parts = f"{together}_parts"
         columns[f"{together}_at"] = f"{parts}[1]::BIGINT - epoch_us(first_seen_at)"
         columns |= {name: f"nullif({parts}[{place}], '')" for place, name in enumerate(names, start=2)}
+    columns["delivery_seconds"] = DELIVERY_SECONDS
     apart = ", ".join(f"string_split({name}, '{SEPARATOR}') AS {name}_parts" for name in TOGETHER)
     chosen = ", ".join(f"CAST({columns[name]} AS {sql_type}) AS {name}" for name, sql_type in MESSAGES.items())
     return f"SELECT {chosen} FROM (SELECT *, {apart} FROM {rows})"

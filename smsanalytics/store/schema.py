@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from smsanalytics.codes import HLR_TYPE, NO_STATUS
 
-VERSION = 1  #: of the Parquet files; written into each as the key `smsanalytics`
+VERSION = 2  #: of the Parquet files; written into each as the key `smsanalytics`
 
 PLAUSIBLE = "BETWEEN received_at - INTERVAL 30 DAY AND received_at + INTERVAL 1 HOUR"
 STALE = "INTERVAL 15 MINUTE"
@@ -169,6 +169,7 @@ MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of th
     "country": "VARCHAR",
     "region": "VARCHAR",
     "tag": "VARCHAR",
+    "delivery_seconds": "BIGINT",
 }
 
 SORTED_BY = {

@@ -18,9 +18,10 @@ from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.prepared import COHORT
-from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES
+from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES, VERSION
 
 FOLDED = ("statuses", "sends")  #: the tables that make messages
+DELIVERY_SECONDS_SINCE = 2  #: version of the schema from which messages tell them
 
 
 def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -80,7 +81,7 @@ class Tables:
 
     def of_messages(self, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
         """The messages in some files, as folded."""
-        return self.parquet(files, MESSAGES)
+        return self.connection.sql(_of_messages(files))
 
     def rows(self, files: Sequence[Path]) -> int:
         """How many rows files have, from what they tell of themselves."""
@@ -165,7 +166,7 @@ class Tables:
             seen = f"(FROM ({self._messages_of(never_again)}) WHERE first_seen_at <= {moment(as_of)})"
             found = self.folded(statuses, sends, *([rollup.rows_of_messages(seen)] if never_again else []))
         else:
-            found = _of_parquet(live.files(self.layout, start=start, end=end), MESSAGES)
+            found = _of_messages(live.files(self.layout, start=start, end=end))
         if "messages" in kept_from:
             found = f"FROM ({found}) WHERE first_seen_at >= TIMESTAMPTZ '{kept_from['messages']} 00:00:00+00'"
         bounds = [f"{COHORT} {compare} {moment(bound)}" for bound, compare in ((start, ">="), (end, "<")) if bound]
@@ -195,11 +196,22 @@ class Tables:
         return rollup.stored(f"({rollup.merged(told, sent, *others)})")
 
     def _messages_of(self, generations: Mapping[date, int]) -> str:
-        return _of_parquet([self.layout.message_file(day, number) for day, number in generations.items()], MESSAGES)
+        return _of_messages([self.layout.message_file(day, number) for day, number in generations.items()])
 
     def parquet(self, files: Sequence[Path], columns: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
         """The rows of files with these columns and types; one that a file lacks is NULL."""
         return self.connection.sql(_of_parquet(files, columns))
+
+
+def _of_messages(files: Sequence[Path]) -> str:
+    """Messages as they are stored; where a file is too old to tell how long deliveries took, that is computed."""
+    told = version.require_readable(files)
+    older = {path: None for path in files if told.get(path, VERSION) < DELIVERY_SECONDS_SINCE}
+    if not older:
+        return _of_parquet(files, MESSAGES)
+    computed = f"* REPLACE ({rollup.DELIVERY_SECONDS} AS delivery_seconds)"
+    newer = _of_parquet([path for path in files if path not in older], MESSAGES)
+    return f"({newer}) UNION ALL SELECT {computed} FROM ({_of_parquet([*older], MESSAGES)})"
 
 
 def _of_parquet(files: Sequence[Path], columns: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ MAGIC = b"PAR1"
 _SAID = re.compile(rb"\x18\x0csmsanalytics\x18[\x01-\x0a]([0-9]{1,10})")  # key and value, as Parquet encodes a pair
 LOOKED_AT_MOST = 200_000  #: names that are remembered
 
-_readable: set[str] = set()
+_versions: dict[str, int] = {}  # of files that were found readable
 
 
 def version_of(path: Path) -> int:
@@ -43,29 +43,34 @@ def version_of(path: Path) -> int:
     return int(said[-1]) if said else 0
 
 
-def require_readable(files: Iterable[Path]) -> None:
+def require_readable(files: Iterable[Path]) -> dict[Path, int]:
     """
-    Return if this version of the program can read all of these files, each of which it looks at once.
+    The version of each of these files, if this version of the program can read them all.
+
+    It looks at each once. One that is not there has none: whoever reads it will say so, or find what superseded it.
 
     Raises
     ------
     StoreError
         If a newer one wrote a file, or it cannot be read.
     """
-    for name in {str(path) for path in files} - _readable:
-        path = Path(name)
-        try:
-            version = version_of(path)
-        except FileNotFoundError:
-            continue  # whoever reads it will say so, or find what superseded it
-        except OSError as error:
-            why = os.strerror(error.errno or 0)
-            raise StoreError(f"{path} cannot be read: {why}; `smsanalytics check` says what to do") from None
-        if version > VERSION:
-            raise NewerVersion(newer(path, version))
-        if len(_readable) >= LOOKED_AT_MOST:
-            _readable.clear()
-        _readable.add(name)
+    found = {}
+    for path in files:
+        if (known := _versions.get(str(path))) is None:
+            try:
+                known = version_of(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                why = os.strerror(error.errno or 0)
+                raise StoreError(f"{path} cannot be read: {why}; `smsanalytics check` says what to do") from None
+            if known > VERSION:
+                raise NewerVersion(newer(path, known))
+            if len(_versions) >= LOOKED_AT_MOST:
+                _versions.clear()
+            _versions[str(path)] = known
+        found[path] = known
+    return found
 
 
 def newer(path: Path, version: int) -> str:

@@ -11,6 +11,7 @@ import pytest
 from smsanalytics.codes import DELIVERED, FAILED, OPEN
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT, SINCE, offsets, prepare
 from smsanalytics.store.prepared import Prepared
+from smsanalytics.store.rollup import DELIVERY_SECONDS
 from smsanalytics.store.schema import MESSAGES
 
 AS_OF = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -62,7 +63,8 @@ def test_both_make_the_same(zone):
     wanted = prepare(frame, as_of=AS_OF, tz=zone, horizon=horizon)
     connection = duckdb.connect().execute("SET TimeZone = 'UTC'")
     told = offsets(ZoneInfo(zone), SINCE, datetime(2027, 1, 1, tzinfo=UTC))
-    made = Prepared("frame", as_of=AS_OF, horizon=horizon, offsets=told)
+    with_seconds = f"(SELECT * REPLACE ({DELIVERY_SECONDS} AS delivery_seconds) FROM frame)"
+    made = Prepared(with_seconds, as_of=AS_OF, horizon=horizon, offsets=told)
     found = connection.execute(f"FROM ({made.columns(names)}) ORDER BY message_id").df()
     for name in names:
         both = [[None if pd.isna(value) else value for value in made[name]] for made in (wanted, found)]
