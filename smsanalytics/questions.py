@@ -718,7 +718,7 @@ class Questions:
         return alike.rename(columns=lambda name: name.partition("_if_")[0])
 
     def _period(self, live: Live, asked: Slice, outermost: Sequence[Slice], types: Types) -> tuple[Any, Any]:
-        """First and last day on which something is counted: mostly found on the outermost days of all."""
+        """First and last day on which something is counted: mostly found in the outermost hours of all."""
 
         def days(part: Slice) -> tuple[Any, Any]:
             alike = counted_only(self._alike(live, part, ["type", "err_if_test"], with_days=True), types)
@@ -801,15 +801,15 @@ def _matching(relation: Relation, where: Where) -> str:
 
 
 def _outermost(live: Live, asked: Slice) -> tuple[Slice, Slice] | None:
-    """The first and the last day of a slice, if it is much longer and all of it is as folded."""
+    """The first and the last hour of a slice, if it is much longer and all of it is as folded."""
     spans = [live.spans.get(day) for day in live.generations]
     known = [span for span in spans if span]
     if not known or len(known) < len(spans) or (asked.as_of and live.as_of and asked.as_of < live.as_of):
         return None
     start = max(filter(None, (asked.start, min(first for first, _ in known))))
     end = min(filter(None, (asked.end, max(last for _, last in known) + timedelta(microseconds=1))))
-    day = timedelta(days=1)
-    return (replace(asked, end=start + day), replace(asked, start=end - day)) if end - start > 3 * day else None
+    hour = timedelta(hours=1)
+    return (replace(asked, end=start + hour), replace(asked, start=end - hour)) if end - start > 72 * hour else None
 
 
 def _to_the_second(

@@ -36,6 +36,7 @@ FIGURES = {  # name: over one row for each message
     "the sum of first_status_at": "sum(epoch_us(first_status_at))",
     "the sum of last_status_at": "sum(epoch_us(last_status_at))",
     "the sum of delivered_at": "sum(epoch_us(delivered_at))",
+    "the sum of delivery_seconds": "sum(delivery_seconds)::BIGINT",
     "parts": "sum(parts)",
     "cost": "sum(cost)",
 }
@@ -125,9 +126,10 @@ class Recount:
         yield Finding(str(where), f"differs from a recount: {', '.join(wrong)}", todo)
 
     def _stored(self, live: Live, day: date) -> list[Any]:
-        file = quoted(self.layout.message_file(day, live.generations[day]))
+        file = self.layout.message_file(day, live.generations[day])
+        messages = Tables(self.layout, self.connection).of_messages([file]).sql_query()
         state = STATE.format("delivered_code IS NOT NULL", "failed_code IS NOT NULL", "unknown_code IS NOT NULL")
-        return self._figures(f"SELECT *, {state} FROM read_parquet({file}) ANTI JOIN twice USING ({KEY})")
+        return self._figures(f"SELECT *, {state} FROM ({messages}) ANTI JOIN twice USING ({KEY})")
 
     def _counted(self, live: Live, day: date, upto: Mapping[str, int]) -> list[Any]:
         tables = Tables(self.layout, self.connection)
@@ -151,17 +153,23 @@ class Recount:
             SELECT {KEY}, received_at AS seen_at, NULL::TIMESTAMPTZ AS sent_at, status_at,
                 coalesce(status IN ({_list(DELIVERED)}), false) AS delivered,
                 coalesce(status IN ({_list(FAILED)}), false) AS failed,
-                coalesce(status NOT IN ({known}), true) AS unknown, {_price(of_send=False)}
+                coalesce(status NOT IN ({known}), true) AS unknown,
+                coalesce(status IN ({_list(OPEN)}), false) AS waiting, {_price(of_send=False)}
             FROM recounted_statuses SEMI JOIN recounted USING ({KEY})
             UNION ALL
-            SELECT {KEY}, sent_at, sent_at, NULL, false, false, false, {_price(of_send=True)}
+            SELECT {KEY}, sent_at, sent_at, NULL, false, false, false, false, {_price(of_send=True)}
             FROM recounted_sends SEMI JOIN recounted USING ({KEY})"""
         state = STATE.format("bool_or(delivered)", "bool_or(failed)", "bool_or(unknown)")
-        return self._figures(f"""
+        counted = f"""
             SELECT min(sent_at) AS sent_at, min(status_at) AS first_status_at, max(status_at) AS last_status_at,
                 min(status_at) FILTER (delivered) AS delivered_at, {state},
+                min(status_at) FILTER (waiting) AS opened_at,
                 nullif((min(price)).parts, '')::INTEGER AS parts, nullif((min(price)).cost, '')::DECIMAL(12,4) AS cost
-            FROM ({told}) GROUP BY {KEY} HAVING min(seen_at)::DATE = DATE '{day}'""")
+            FROM ({told}) GROUP BY {KEY} HAVING min(seen_at)::DATE = DATE '{day}'"""
+        seconds = "floor(epoch(delivered_at)) - floor(epoch(coalesce(sent_at, opened_at)))"
+        return self._figures(
+            f"SELECT *, CASE WHEN {seconds} >= 0 THEN {seconds} END AS delivery_seconds FROM ({counted})"
+        )
 
     def _figures(self, messages: str) -> list[Any]:
         [row] = self.connection.execute(f"SELECT {', '.join(FIGURES.values())} FROM ({messages})").fetchall()

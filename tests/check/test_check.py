@@ -339,6 +339,7 @@ def test_each_damage_is_found_and_nothing_else(layout, damage, words):
         ("FROM old WHERE message_id = 1042", "messages 1 where events give 2, failed 0 where events give 1, "),
         ("SELECT * REPLACE (phone || '0' AS phone) FROM old UNION ALL FROM old", "messages 4 where events give 2, delivered 2 "),
         ("SELECT * REPLACE (delivered_at + INTERVAL 1 SECOND AS delivered_at) FROM old", "the sum of delivered_at "),
+        ("SELECT * REPLACE (delivery_seconds + 1 AS delivery_seconds) FROM old", "the sum of delivery_seconds "),
         ("SELECT * REPLACE (first_status_at - INTERVAL 1 SECOND AS first_status_at) FROM old", "the sum of first_status_at "),
         ("SELECT * REPLACE (last_status_at + INTERVAL 1 SECOND AS last_status_at) FROM old", "the sum of last_status_at "),
         ("SELECT * REPLACE (first_status_at AS sent_at) FROM old", "the sum of sent_at "),

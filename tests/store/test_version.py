@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from smsanalytics import open_store
 from smsanalytics.errors import StoreError
 from smsanalytics.store import version
+from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import EventFile, Layout
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.schema import VERSION
@@ -47,6 +50,25 @@ def test_columns_that_an_older_file_lacks_are_null(own_store, beside):
     [messages] = store.files("messages")
     rewritten(messages, said=0, columns="* EXCLUDE (tag)")
     assert store.messages().select("tag, state").order("state").fetchall() == [(None, "delivered"), (None, "failed")]
+
+
+@pytest.mark.parametrize("older", [1, 2], ids=["older-and-newer", "all-older"])
+def test_how_long_a_delivery_took_is_computed_where_an_older_file_does_not_tell(own_store, older):
+    noon = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
+    with contextlib.closing(Journal(Layout(own_store), "w0", now=lambda: noon * 10**9)) as journal:
+        for status, at in (("-1", noon - 20), ("1", noon - 9)):
+            fields = {"message_id": "5", "phone": "79001230001", "status": status, "status_at": str(at)}
+            journal.write([entry(account="default", kind="status", signed_by="md5", key="k", fields=fields, extra={})])
+    with Maintenance(Layout(own_store), {}) as maintenance:
+        maintenance.run()
+    files = open_store(own_store).files("messages")
+    for path in files[:older]:
+        rewritten(path, said=1, columns="* EXCLUDE (delivery_seconds)")
+        version._versions.pop(str(path), None)
+    store = open_store(own_store)
+    assert len(files) == 2
+    assert store.latency(["day"])[["n_timed", "p50"]].to_numpy().tolist() == [[1, 7], [1, 11]]
+    assert store.messages().select("delivery_seconds").order("1").fetchall() == [(7,), (11,), (None,)]
 
 
 def test_an_unknown_column_is_left_alone(own_store):
