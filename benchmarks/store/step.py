@@ -24,6 +24,7 @@ from benchmarks.collector.server import ROOT
 from benchmarks.store.lines import WRITER
 from benchmarks.store.questions import QUESTIONS, Period
 from smsanalytics.api import open_store
+from smsanalytics.store import compact
 from smsanalytics.store.compact import jobs, superseded
 from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import fold
@@ -104,7 +105,7 @@ def _compact(data: Path, until: str) -> Told:
     """Merge the files of the dates that are over, and delete what that supersedes."""
     layout = Layout(data)
     now = max(time.time(), datetime.fromisoformat(until).timestamp()) + LATER
-    with connect(layout, memory=MEMORY) as connection:
+    with connect(layout, memory=compact.MEMORY) as connection:
         started = time.perf_counter()
         merged = [job.merge(connection) for job in jobs(layout, Live.read(layout).folded, now=now)]
         seconds = time.perf_counter() - started

@@ -18,6 +18,7 @@ from smsanalytics.store.layout import EventFile, Layout, live
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, SORTED_BY
 from smsanalytics.store.tables import Tables
 
+MEMORY = "500MB"  #: that DuckDB is given for it
 CHUNK = 500_000  #: events that are merged at once, so that a large date needs little memory
 HOUR = 3600.0  #: how old the oldest file must be before it is merged [s]
 
@@ -34,7 +35,7 @@ class Job:
     files: Sequence[EventFile]
 
     def merge(self, connection: duckdb.DuckDBPyConnection) -> Path:
-        """Publish the one; those it supersedes stay until they are swept."""
+        """Publish the one, on a connection with `MEMORY`; those it supersedes stay until they are swept."""
         layout, table = self.layout, self.table
         paths = self.paths
         merged = EventFile(self.files[0].writer, self.files[0].first, self.files[-1].last)

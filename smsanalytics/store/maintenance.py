@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from smsanalytics.errors import StoreBusy, StoreError
-from smsanalytics.store import durable, journal
+from smsanalytics.store import compact, durable, journal
 from smsanalytics.store.compact import jobs, superseded
 from smsanalytics.store.flush import DUCKDB_FAILS, EVERYTHING, Flushed, flush
 from smsanalytics.store.fold import Watch, fold, unwatched
@@ -32,7 +32,7 @@ GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may sti
 LONGEST_PAUSE = 300.0  #: and between two folds at most [s]
 TIDY_SECONDS = 60.0  #: between two looks for what can be merged or swept
 FOLD_SHARE = 0.1  #: of the time, at most, that folding takes: a large store is folded less often
-MEMORY = "700MB"  #: of DuckDB
+MEMORY = "700MB"  #: of DuckDB, where it publishes and folds
 
 log = logging.getLogger("smsanalytics.maintenance")
 
@@ -198,8 +198,8 @@ class Maintenance:
         merged = 0
         with _said(stuck):
             for job in jobs(self._layout, Live.read(self._layout).folded, stuck):
-                with _said(stuck):
-                    job.merge(self._connection)
+                with _said(stuck), connect(self._layout, memory=compact.MEMORY) as connection:
+                    job.merge(connection)
                     merged += 1
                 self._told("merging files", merged, merged + 1)
         with _said(stuck):

@@ -10,10 +10,11 @@ from histories import BASE, collect
 
 from smsanalytics import open_store
 from smsanalytics.errors import StoreError
-from smsanalytics.store.compact import HOUR, jobs, superseded
+from smsanalytics.store.compact import HOUR, Job, jobs, superseded
 from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import EventFile, Layout
+from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.tables import connect
 
 NOON = BASE + 12 * 3600
@@ -88,6 +89,23 @@ def test_in_the_open_date_an_hour_of_files_becomes_one_and_afterwards_all_do(con
     written(layout, HOUR, now=NOON + 86400)
     merged(connection, layout, {"w0": 4}, now=NOON + 86400)
     assert names(layout) == [file(1, 4)]
+
+
+def test_the_maintenance_merges_with_less_memory_than_it_folds_with(connection, layout, monkeypatch):
+    for _ in range(2):
+        publish(connection, layout, {})
+    written(layout, HOUR, now=time.time())
+    limits, merge = [], Job.merge
+
+    def noted(job, given):
+        limits.extend(given.execute("SELECT current_setting('memory_limit')").fetchall())
+        return merge(job, given)
+
+    monkeypatch.setattr(Job, "merge", noted)
+    with Maintenance(layout, {}) as maintenance:
+        assert maintenance.run().merged == 1
+    assert limits == [("476.8 MiB",)]
+    assert names(layout) == [file(1, 2)]
 
 
 def test_what_is_not_folded_yet_is_not_merged(connection, layout):
