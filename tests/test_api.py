@@ -114,6 +114,43 @@ def test_a_period_is_that_of_the_messages_counted(tmp_path, store):
     assert attrs["period"] == (pd.Timestamp("2026-11-21"), pd.Timestamp("2026-11-21"))
 
 
+@pytest.fixture(scope="module")
+def eight_days(tmp_path_factory):
+    """A message at half past eleven in the evening, UTC, of each day: calls on the outermost, A's from the third on."""
+    data = tmp_path_factory.mktemp("days")
+    for day in range(1, 9):
+        at = int(datetime(2026, 11, day, 23, 30, tzinfo=UTC).timestamp())
+        fields = {"message_id": str(day), "phone": "79001230001", "status": "1", "status_at": str(at)}
+        fields |= {"type": "7" if day in (1, 8) else "0", "sender": "A" if 3 <= day <= 6 else "B"}
+        with contextlib.closing(Journal(Layout(data), "w0", now=lambda at=at: (at + 5) * 10**9)) as journal:
+            journal.write([entry(account="default", kind="status", signed_by="md5", key="k", fields=fields, extra={})])
+    with Maintenance(Layout(data), {}) as maintenance:
+        maintenance.run()
+    return data
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["read", "held"])
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        pytest.param({}, 2, 7, id="the-outermost-are-left-out"),
+        pytest.param({"type": 7}, 1, 8, id="the-outermost-alone"),
+        pytest.param({"type": [0, 7]}, 1, 8, id="all"),
+        pytest.param({"where": {"sender": "A"}}, 3, 6, id="chosen"),
+        pytest.param({"where": {"sender": "A"}, "start": "2026-11-04"}, 4, 6, id="chosen-since"),
+        pytest.param({"start": "2026-11-03", "end": "2026-11-08"}, 3, 7, id="a-part"),
+        pytest.param({"start": "2026-11-03", "end": "2026-11-05"}, 3, 4, id="a-short-part"),
+        pytest.param({"tz": "Europe/Moscow"}, 3, 8, id="elsewhere"),
+        pytest.param({"as_of": "2026-11-06T23:59"}, 2, 6, id="as-of"),
+    ],
+)
+def test_a_period_is_the_first_and_the_last_day_on_which_something_is_counted(eight_days, held, asked, first, last):
+    store = sms.open_store(eight_days)
+    for question, by in (("delivery_rate", "sender"), ("latency", []), ("cost", []), ("delivery_rate", "hour")):
+        found = getattr(store.held() if held else store, question)(by, **asked)
+        assert found.attrs["period"] == (pd.Timestamp(2026, 11, first), pd.Timestamp(2026, 11, last)), question
+
+
 def test_the_facts_are_with_the_figures(store):
     attrs = store.delivery_rate(["operator"]).attrs
     assert attrs == {
