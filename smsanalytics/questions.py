@@ -870,13 +870,15 @@ def _plain(answer: pd.DataFrame, nullable: Collection[str]) -> pd.DataFrame:
     """The same types as `_typed` gives."""
     for name, kind in answer.dtypes.items():
         if pd.api.types.is_bool_dtype(kind):
-            answer[name] = answer[name].astype("bool")
+            wanted = "bool"
         elif pd.api.types.is_integer_dtype(kind):
-            answer[name] = answer[name].astype("Int64" if name in nullable else "int64")
+            wanted = "Int64" if name in nullable else "int64"
         elif pd.api.types.is_float_dtype(kind):
-            answer[name] = answer[name].astype("float64")
-        elif not pd.api.types.is_datetime64_any_dtype(kind):
-            answer[name] = answer[name].astype("str")
+            wanted = "float64"
+        else:
+            wanted = str(kind) if pd.api.types.is_datetime64_any_dtype(kind) else "str"
+        if kind != wanted:
+            answer[name] = answer[name].astype(pd.api.types.pandas_dtype(wanted))
     return answer
 
 

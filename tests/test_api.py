@@ -264,6 +264,16 @@ def test_a_value_that_cannot_be_one_of_its_column_is_refused(store, where):
         store.delivery_rate([], where=where)
 
 
+@pytest.mark.parametrize("question", ["delivery_rate", "latency", "latency_distribution", "failure_mix", "cost"])
+@pytest.mark.parametrize("held", [False, True], ids=["read", "held"])
+def test_what_no_message_tells_of_is_one_group_of_text(store, question, held):
+    asked = getattr(store.held() if held else store, question)
+    grouped, whole = asked(["tag"]), asked([])
+    assert grouped["tag"].isna().all()
+    assert grouped["tag"].dtype == "str"
+    pd.testing.assert_frame_equal(grouped[[*whole.columns]], whole)
+
+
 def test_a_column_named_twice_counts_once_and_no_limit_gives_no_share(store):
     assert list(store.delivery_rate(["operator", "operator"]).columns[:2]) == ["operator", "submitted"]
     assert not [name for name in store.latency([], within=[]).columns if name.startswith("within")]

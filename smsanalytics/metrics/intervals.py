@@ -8,6 +8,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import pandas as pd
 
 Z95 = 1.959963984540054  #: quantile 0.975 of the standard normal distribution
 
@@ -48,8 +49,10 @@ def with_shares(frame: Any, shares: Mapping[str, tuple[str, str]]) -> Any:
         hits, size = _numbers(frame, count, n)
         low, high = wilson(hits, size)
         columns |= {name: hits / size, f"{name}_low": low, f"{name}_high": high}
-    on_pandas = frame.implementation.is_pandas()
-    return nw.from_native(frame.to_native().assign(**columns)) if on_pandas else frame.with_columns(**columns)
+    if not frame.implementation.is_pandas():
+        return frame.with_columns(**columns)
+    plain = frame.to_native()
+    return nw.from_native(pd.concat([plain, pd.DataFrame(columns, index=plain.index)], axis=1))
 
 
 def _numbers(frame: Any, count: str, n: str) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import narwhals as nw
 import pandas as pd
+import pyarrow as pa
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import TEST_MODE_ERR, TEXT_TYPES, TYPES
@@ -87,7 +88,7 @@ def need(messages: Any, columns: set[str]) -> Any:
     """
     frame: Any = nw.from_native(messages)
     if frame.implementation.is_pyarrow():
-        frame = nw.from_native(frame.to_pandas())  # Arrow knows no windows
+        frame = windowed(frame)
     if frame.implementation.is_pandas():
         plain = frame.to_native()
         in_utc = {name: plain[name].dt.tz_convert("UTC") for name in plain.select_dtypes("datetimetz")}
@@ -106,9 +107,11 @@ def only(messages: Any, columns: set[str], **made: nw.Expr) -> Any:
     """
     Read these columns of a frame of any engine, as `need` does, and its days if it knows them; and make others.
 
-    An engine plans each step of a query anew with all its columns, so those nobody asks for cost time.
+    An engine plans each step of a query anew with all its columns, so those nobody asks for cost time. Rows that stand
+    for several are few, and Arrow takes half of the time of pandas for a step on few.
     """
-    frame = need(messages, columns)
+    few = isinstance(messages, pd.DataFrame) and ROWS in messages
+    frame = _in_arrow(messages) if few else need(messages, columns)
     known = frame.collect_schema().names()
     return frame.select(*(name for name in known if name in columns or name in ("day", ROWS, LAST_DAY)), **made)
 
@@ -135,7 +138,7 @@ def grouped(
     sums = {n: inside, **sums}
     if seconds is not None:
         sums["n_timed"] = inside & ~seconds.is_null()
-        frame = frame.with_columns(_seconds=nw.when(inside).then(seconds))
+        frame = windowed(frame).with_columns(_seconds=nw.when(inside).then(seconds))
     columns = frame.collect_schema().names()
     times = nw.col(ROWS) if ROWS in columns else 1
     counts = {**sums, "excluded_n": ~inside}
@@ -166,7 +169,18 @@ def grouped(
         )
         totals += [nw.col(name).min() for name in QUANTILES]
     groups = numbers.group_by(*by).agg(*totals) if by else numbers.select(*totals)
-    return groups.with_columns(*whole).filter(nw.col(n) > 0)
+    return windowed(groups.with_columns(*whole).filter(nw.col(n) > 0))
+
+
+def windowed(frame: Any) -> Any:
+    """The frame in an engine that knows windows: Arrow does not, but groups few rows in half of the time of pandas."""
+    return nw.maybe_convert_dtypes(nw.from_native(frame.to_pandas())) if frame.implementation.is_pyarrow() else frame
+
+
+def _in_arrow(few: pd.DataFrame) -> Any:
+    """The same frame in Arrow; texts are texts even where all are missing."""
+    texts = {name: "str" for name, kind in few.dtypes.items() if kind == "object"}
+    return nw.from_native(pa.Table.from_pandas(few.astype(texts)))
 
 
 def names_of(by: Sequence[str]) -> list[str]:
@@ -189,11 +203,13 @@ def handed_out(
     The facts about it are ``attrs`` on pandas, columns elsewhere; `of` replaces the metric's usual denominator.
     """
     facts = [name for name in FACTS if name in result.collect_schema().names()]
-    result = result.with_columns(denominator=nw.lit(DENOMINATORS[metric]) if of is None else of)
     result = result.sort(*by, nulls_last=True) if by else result
-    result = result.select(*columns, "denominator", *facts)
+    on_pandas = isinstance(source, pd.DataFrame)
+    if of is None and not on_pandas:
+        of = nw.lit(DENOMINATORS[metric])
+    result = result.select(*columns, *facts, **({} if of is None else {"denominator": of}))
     native: Any = as_came(result, source)
-    if isinstance(native, pd.DataFrame) and isinstance(source, pd.DataFrame):
+    if isinstance(source, pd.DataFrame):
         left_out: dict[Any, Any] = {"denominator": DENOMINATORS[metric]}
         if metric in OF_ALL_COUNTED:
             left_out["excluded_n"] = len(source)  # where no group is left, all were
@@ -261,7 +277,7 @@ def _value(name: str, value: Any) -> Any:
 def with_attrs(frame: pd.DataFrame, facts: Mapping[Any, object]) -> pd.DataFrame:
     """Move the facts that a metric gave as columns into the ``attrs`` of a pandas frame, and add others."""
     columns = [name for name in FACTS if name in frame.columns]
-    found: dict[Any, Any] = frame[columns].iloc[0].to_dict() if len(frame) else {}
+    found: dict[Any, Any] = {name: frame[name].iloc[0] for name in columns} if len(frame) else {}
     if "first_day" in found:
         found["period"] = (found.pop("first_day"), found.pop("last_day"))
     if "excluded_n" in found:
