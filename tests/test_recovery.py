@@ -293,7 +293,9 @@ def test_dates_are_each_a_segment_of_their_own(tmp_path):
 
 def test_what_retention_would_remove_again_is_refused_and_says_so(tmp_path):
     data = refused(tmp_path / "data", status_body(1), incoming_body("79001230001", "yes"), at=NOON)
-    expire(Layout(data), {"statuses": 30}, now=datetime.fromtimestamp(NOON, UTC) + timedelta(days=31))
+    for hours in (0, 1):
+        now = datetime.fromtimestamp(NOON, UTC) + timedelta(days=31, hours=hours)
+        expire(Layout(data), {"statuses": 30}, now=now)
     assert [bool(one.callbacks) for one in looked_at(data)] == [False, True]
     done = recover(data)
     assert (done.events, done.refused) == (1, {"what came on its date is no longer kept: retention gave it up": 1})

@@ -189,11 +189,20 @@ class Layout:
         StoreError
             If it cannot be read.
         """
+        return self._said_of_retention()[0]
+
+    def retention_looked_at(self) -> datetime | None:
+        """When somebody looked last which dates ended, by the clock of then; raises as `kept_from` does."""
+        return self._said_of_retention()[1]
+
+    def _said_of_retention(self) -> tuple[dict[str, date], datetime | None]:
         if not self.retention.exists():
-            return {}
+            return {}, None
         try:
-            said = json.loads(self.retention.read_bytes())["kept_from"]
-            return {table: date.fromisoformat(day) for table, day in said.items()}
+            said = json.loads(self.retention.read_bytes())
+            at = said.get("looked_at")
+            kept_from = {table: date.fromisoformat(day) for table, day in said["kept_from"].items()}
+            return kept_from, datetime.fromisoformat(at).astimezone(UTC) if at else None
         except (ValueError, TypeError, KeyError, AttributeError):
             raise StoreError(
                 f"{self.retention} is damaged; without it dates that were given up would count again where files are "

@@ -3,7 +3,8 @@ What a table keeps no longer: whole dates, given up by one file and removed afte
 
 ``retention.json`` says, for each table, the date before which nothing counts. It is durable before anything is removed,
 so readers stop listing a date first, and its files go when nobody can still be about to open them. What it says is
-never taken back: a date of which some files may be gone must not count again.
+never taken back: a date of which some files may be gone must not count again. So a clock that is wrong for a moment
+must not say it: a date has ended when two looks find that, of which the later one is not before the earlier.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from smsanalytics.store.schema import EVENT_TABLES
 from smsanalytics.store.tables import FOLDED
 
 PAUSE = 3600.0  #: between two looks for dates that ended [s]
+APART = timedelta(seconds=PAUSE / 2)  #: at least, two looks that together give a date up
 GRACE_SECONDS = 60.0  #: a reader that has just listed a file may still open it
 
 log = logging.getLogger("smsanalytics.maintenance")
@@ -33,7 +35,7 @@ log = logging.getLogger("smsanalytics.maintenance")
 
 def expire(layout: Layout, days: Mapping[str, int], *, now: datetime | None = None) -> dict[str, int]:
     """
-    Give up the dates that a table need not keep any longer, and remove the files of those given up before.
+    Give up the dates that had ended by an earlier look, and remove the files of those given up before.
 
     Interrupted anywhere, it is finished by the next call. The caller holds the lock of the maintenance.
 
@@ -51,19 +53,20 @@ def expire(layout: Layout, days: Mapping[str, int], *, now: datetime | None = No
     dict of str to int
         Dates given up by this call, by table.
     """
-    today = (now or datetime.now(UTC)).astimezone(UTC).date()
-    before = layout.kept_from()
-    waiting = [segment.date for writer in layout.slots() for segment in layout.segments(writer)]
-    oldest = min([*waiting, today])  # what is not published yet must still be seen
-    wanted = {table: min(today - timedelta(days=number), oldest) for table, number in days.items()}
-    after = before | {table: max(day, before.get(table, day)) for table, day in wanted.items()}
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    before, looked_at = layout.kept_from(), layout.retention_looked_at()
+    if "messages" in before:
+        _give_up_messages(layout, before["messages"])
+    _remove(layout, before)
+    if looked_at and timedelta(0) <= now - looked_at < APART:
+        return {}
+    after = _ended(layout, days, looked_at.date()) if looked_at and looked_at <= now else before
     given_up = {table: _count(layout, table, before.get(table), day) for table, day in after.items()}
-    if after != before:
-        said = {table: str(day) for table, day in sorted(after.items())}
-        durable.replace(layout.retention, orjson.dumps({"kept_from": said}, option=orjson.OPT_INDENT_2))
+    said = {table: str(day) for table, day in sorted(after.items())}
+    note = {"kept_from": said, "looked_at": now.isoformat()}
+    durable.replace(layout.retention, orjson.dumps(note, option=orjson.OPT_INDENT_2))
     if "messages" in after:
         _give_up_messages(layout, after["messages"])
-    _remove(layout, after)
     for table, number in given_up.items():
         if number:
             log.info("%d dates of %s before %s are given up", number, table, after[table])
@@ -82,6 +85,15 @@ def kept_messages(layout: Layout) -> dict[date, int]:
     until = max((kept_from[table] for table in FOLDED if table in kept_from), default=date.min)
     found = layout.generations()
     return {day: max(found[day]) for day in found if since <= day < until and found[day]}
+
+
+def _ended(layout: Layout, days: Mapping[str, int], today: date) -> dict[str, date]:
+    """The date from which on each table is kept, of those of which something is given up."""
+    before = layout.kept_from()
+    waiting = [segment.date for writer in layout.slots() for segment in layout.segments(writer)]
+    oldest = min([*waiting, today])  # what is not published yet must still be seen
+    wanted = {table: min(today - timedelta(days=number), oldest) for table, number in days.items()}
+    return before | {table: max(day, before.get(table, day)) for table, day in wanted.items()}
 
 
 def _count(layout: Layout, table: str, since: date | None, until: date) -> int:
@@ -112,6 +124,7 @@ def _remove(layout: Layout, kept_from: Mapping[str, date]) -> None:
     """Remove the files of dates that were given up long enough ago, and directories that are empty by now."""
     if not layout.retention.exists() or layout.retention.stat().st_mtime > time.time() - GRACE_SECONDS:
         return
+    durable.sync_directory(layout.data)  # whoever wrote the note may not have lived to do so
     for table, until in kept_from.items():
         ended = [path for path in (layout.data / table).glob("date=*") if (day := _date(path)) and day < until]
         for partition in ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,6 +56,12 @@ def run(layout, **retention):
         maintenance.run()
 
 
+def give_up(layout, days, *, now=NOON):
+    """As the maintenance does that has been there for an hour."""
+    expire(layout, days, now=now - timedelta(hours=1))
+    return expire(layout, days, now=now)
+
+
 def on_disk(layout, table):
     return sorted(date.fromisoformat(path.name[5:]) for path in (layout.data / table).glob("date=*"))
 
@@ -65,49 +72,56 @@ def later(layout):
         os.utime(path, (0, 0))
 
 
+def an_hour_passes(layout):
+    said = json.loads(layout.retention.read_bytes())
+    said["looked_at"] = str(datetime.fromisoformat(said["looked_at"]) - timedelta(hours=1))
+    layout.retention.write_text(json.dumps(said))
+    later(layout)
+
+
 def test_a_date_that_is_given_up_is_not_listed_and_goes_when_no_reader_can_still_open_it(layout):
     store = open_store(layout.data)
     listed = store.statuses()
-    assert expire(layout, {"statuses": 10}, now=NOON) == {"statuses": 1}
+    assert give_up(layout, {"statuses": 10}) == {"statuses": 1}
     assert [path.parent.name for path in store.files("statuses")] == ["date=2026-11-12", "date=2026-11-22"]
     assert len(store.files("rejected")) == 3  # without a number it is kept for ever
     assert len(listed.fetchall()) == 3  # who had listed it can still read it
     assert on_disk(layout, "statuses") == [FIRST, MIDDLE, TODAY]
-    expire(layout, {"statuses": 10}, now=NOON)
+    give_up(layout, {"statuses": 10})
     assert on_disk(layout, "statuses") == [FIRST, MIDDLE, TODAY]
     later(layout)
-    expire(layout, {"statuses": 10}, now=NOON)
+    give_up(layout, {"statuses": 10})
     assert on_disk(layout, "statuses") == [MIDDLE, TODAY]
     assert on_disk(layout, "rejected") == [FIRST, MIDDLE, TODAY]
 
 
 def test_messages_of_a_date_are_given_up_by_what_says_which_of_them_count(layout):
-    expire(layout, {"messages": 11}, now=NOON)
+    give_up(layout, {"messages": 11})
     assert sorted(Live.read(layout).generations) == [MIDDLE, TODAY]
     assert {number for (number,) in open_store(layout.data).messages().select("message_id").fetchall()} == {2, 3}
     later(layout)
     run(layout)  # which sweeps
-    expire(layout, {"messages": 11}, now=NOON)
+    give_up(layout, {"messages": 11})
     assert on_disk(layout, "messages") == [MIDDLE, TODAY]
     assert len(open_store(layout.data).statuses().fetchall()) == 3
 
 
 def test_what_is_given_up_stays_so_when_more_is_to_be_kept_again(layout):
-    expire(layout, {"statuses": 5}, now=NOON)
-    expire(layout, {"statuses": 400}, now=NOON)
+    give_up(layout, {"statuses": 5})
+    give_up(layout, {"statuses": 400})
     assert len(open_store(layout.data).files("statuses")) == 1
-    expire(layout, {}, now=NOON)
+    give_up(layout, {})
     assert len(open_store(layout.data).files("statuses")) == 1
 
 
 def test_messages_whose_events_are_given_up_can_be_told_from_those_that_can_be_made_anew(layout):
     assert kept_messages(layout) == {}
     before = Live.read(layout).generations
-    expire(layout, {"statuses": 10, "rejected": 1}, now=NOON)
+    give_up(layout, {"statuses": 10, "rejected": 1})
     assert kept_messages(layout) == {FIRST: before[FIRST]}
     layout.live_messages.write_bytes(b"damaged")
     assert kept_messages(layout) == {FIRST: before[FIRST]}
-    expire(layout, {"sends": 1}, now=NOON)
+    give_up(layout, {"sends": 1})
     assert sorted(kept_messages(layout)) == [FIRST, MIDDLE]
 
 
@@ -116,7 +130,7 @@ def test_what_is_made_anew_keeps_messages_whose_events_are_given_up(layout):
 
     add(layout, 4, NOON - timedelta(days=AGES[FIRST]))
     run(layout)
-    expire(layout, {"statuses": 17}, now=NOON)
+    give_up(layout, {"statuses": 17})
     add(layout, 1, NOON - timedelta(days=16))  # a later word of a message whose first one is gone
     run(layout)
     fold(connect(layout), layout, anew=True)
@@ -127,9 +141,9 @@ def test_what_is_made_anew_keeps_messages_whose_events_are_given_up(layout):
 
 
 def test_a_number_of_a_segment_is_not_given_twice_when_all_files_are_gone(layout):
-    expire(layout, dict.fromkeys(EVENT_TABLES, 1), now=NOON + timedelta(days=9))
+    give_up(layout, dict.fromkeys(EVENT_TABLES, 1), now=NOON + timedelta(days=9))
     later(layout)
-    expire(layout, dict.fromkeys(EVENT_TABLES, 1), now=NOON + timedelta(days=9))
+    give_up(layout, dict.fromkeys(EVENT_TABLES, 1), now=NOON + timedelta(days=9))
     assert on_disk(layout, "statuses") == on_disk(layout, "rejected") == []
     assert layout.last_number("w0") == 3
 
@@ -137,14 +151,44 @@ def test_a_number_of_a_segment_is_not_given_twice_when_all_files_are_gone(layout
 def test_the_maintenance_looks_for_dates_that_ended_once_an_hour(layout):
     with Maintenance(layout, {}, retention={"statuses": 1}) as maintenance:
         maintenance.run()
-        first = layout.retention.stat().st_mtime_ns
-        os.utime(layout.retention, (0, 0))
+        assert layout.kept_from() == {}  # only noted that it looked
+        an_hour_passes(layout)
         maintenance.run()
-        assert on_disk(layout, "statuses") == [FIRST, MIDDLE, TODAY]  # nothing was looked at
+        assert layout.kept_from() == {}  # nothing was looked at
         maintenance._looked -= 3600
         maintenance.run()
-    assert first
+        assert layout.kept_from().keys() == {"statuses"}
+        an_hour_passes(layout)
+        maintenance._looked -= 3600
+        maintenance.run()
     assert on_disk(layout, "statuses") == []
+
+
+def test_a_clock_that_is_wrong_for_a_moment_gives_nothing_up(layout):
+    days, ahead = {"statuses": 30, "messages": 400}, NOON + timedelta(days=36_500)
+    hours = [NOON + timedelta(hours=number) for number in range(6)]
+    for now in (
+        hours[0],
+        ahead,
+        hours[1],
+        hours[2],
+        NOON - timedelta(days=36_500),
+        hours[3],
+        ahead,
+        hours[4],
+        hours[5],
+    ):
+        assert expire(layout, days, now=now) == {}
+        assert count(open_store(layout.data)) == [3, 3]
+    assert len(open_store(layout.data).files("statuses")) == 3
+    assert expire(layout, {"statuses": 10}, now=hours[5] + timedelta(hours=1)) == {"statuses": 1}
+
+
+def test_two_looks_give_up_what_had_ended_by_the_first_if_they_are_long_enough_apart(layout):
+    midnight = datetime(2026, 11, 12, tzinfo=UTC)
+    looks = [midnight - timedelta(minutes=10) + timedelta(minutes=number) for number in (0, 20, 40, 80)]
+    assert [expire(layout, {"statuses": 10}, now=now) for now in looks] == [{}, {}, {}, {"statuses": 1}]
+    assert layout.kept_from() == {"statuses": date(2026, 11, 2)}
 
 
 def test_a_damaged_note_of_what_was_given_up_is_not_taken_for_none(layout):
@@ -162,7 +206,7 @@ def test_the_settings_name_every_table_and_days(tmp_path):
 
 def test_nothing_is_removed_before_the_note_is_durable(layout, tmp_path):
     need("strace", "the order of its calls cannot be seen")
-    expire(layout, {"rejected": 12}, now=NOON)
+    give_up(layout, {"statuses": 10, "rejected": 12})
     later(layout)
     log = tmp_path / "log"
     strace = ["strace", "-f", "-y", "-s", "300", "-o", str(log), "-e", f"trace={','.join(ON_THE_DISK)},rmdir"]
@@ -173,15 +217,18 @@ from pathlib import Path
 from smsanalytics.store import retention
 from smsanalytics.store.layout import Layout
 retention.GRACE_SECONDS = -60.0
-retention.expire(Layout(Path(sys.argv[1])), {"statuses": 10, "rejected": 12}, now=datetime(2026, 11, 22, 12, tzinfo=UTC))
+for hour in 13, 14:
+    retention.expire(Layout(Path(sys.argv[1])), {"statuses": 5}, now=datetime(2026, 11, 22, hour, tzinfo=UTC))
 """
     subprocess.run([*strace, sys.executable, "-c", program, str(layout.data)], check=True)
     calls = calls_of(log)
-    [note] = [call for call in calls if call.name.startswith("rename") and call.paths[-1] == str(layout.retention)]
-    durable = min(call.end for call in calls if call.name == "fsync" and call.start > note.end)
     removed = [call for call in calls if call.name.startswith("unlink") and call.file.endswith(".parquet")]
-    assert len(removed) == 2
-    assert all(call.start > durable for call in removed)
+    notes = [call for call in calls if call.name.startswith("rename") and call.paths[-1] == str(layout.retention)]
+    durable = [call.end for call in calls if call.name == "fsync" and call.file == str(layout.data)]
+    by_date = {day: [call.start for call in removed if f"date={day}" in call.file] for day in (FIRST, MIDDLE)}
+    assert (len(by_date[FIRST]), len(by_date[MIDDLE]), len(notes)) == (2, 1, 2)
+    assert min(durable) < min(by_date[FIRST])  # that it was written before
+    assert any(notes[0].end < end < min(by_date[MIDDLE]) for end in durable)
 
 
 def count(store):
@@ -190,9 +237,9 @@ def count(store):
 
 @pytest.mark.parametrize("becomes", [None, b"", b"{"], ids=["lost", "empty", "damaged"])
 def test_messages_whose_events_are_gone_outlive_the_file_that_says_they_count(layout, becomes):
-    expire(layout, {"statuses": 10}, now=NOON)
+    give_up(layout, {"statuses": 10})
     later(layout)
-    expire(layout, {"statuses": 10}, now=NOON)
+    give_up(layout, {"statuses": 10})
     if becomes is None:
         layout.live_messages.unlink()
     else:
@@ -209,9 +256,9 @@ def test_every_question_counts_messages_whose_events_are_gone(layout):
     writer.write([entry(account="default", kind="confirmation", signed_by="md5", key="", fields=fields, extra={})])
     writer.close()
     run(layout)
-    expire(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
+    give_up(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
     later(layout)
-    expire(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
+    give_up(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
     store = open_store(layout.data)
     assert on_disk(layout, "statuses") == []
     assert count(store) == [3, 3]
@@ -226,14 +273,14 @@ def test_every_question_counts_messages_whose_events_are_gone(layout):
 
 def test_what_is_not_published_yet_is_not_given_up(layout):
     add(layout, 4, NOON - timedelta(days=21))
-    assert expire(layout, {"statuses": 10}, now=NOON) == {}
+    assert give_up(layout, {"statuses": 10}) == {}
     run(layout)
-    assert expire(layout, {"statuses": 10}, now=NOON) == {"statuses": 1}
+    assert give_up(layout, {"statuses": 10}) == {"statuses": 1}
     assert count(open_store(layout.data)) == [4, 4]
 
 
 def test_messages_that_are_given_up_do_not_come_back(layout):
-    expire(layout, {"messages": 10}, now=NOON)
+    give_up(layout, {"messages": 10})
     with Maintenance(layout, {}) as maintenance:
         maintenance.run(anew=True)
     assert sorted(Live.read(layout).generations) == [MIDDLE, TODAY]
@@ -244,8 +291,10 @@ def test_one_damaged_file_stops_neither_giving_up_nor_sweeping(layout):
     message = Live.read(layout).files(layout)[0]
     message.write_bytes(message.read_bytes()[:-100])
     add(layout, 1, NOON - timedelta(days=20))
-    with pytest.raises(StoreError, match="no whole Parquet file"):
-        run(layout, rejected=5)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="no whole Parquet file"):
+            run(layout, rejected=5)
+        an_hour_passes(layout)
     assert layout.kept_from()["rejected"] > FIRST
 
 
