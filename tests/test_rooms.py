@@ -66,7 +66,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}
 HOME = {  # library: the rooms that may use it
     "duckdb": {"store", "api", "questions", "check"},
-    "pyarrow": {"store"},
+    "pyarrow": {"store", "metrics"},
     "narwhals": {"store", "metrics", "charts"},
     "pandas": {"metrics", "charts", "questions", "formats", "report", "provider", "refusals", "status", "demo"},
     "altair": {"charts"},

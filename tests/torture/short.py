@@ -21,4 +21,4 @@ def survive(name: str, folder: Path) -> None:
     except Unable as unable:  # no test can change the machine; the summary names it
         pytest.skip(f"{name} WAS NOT TRIED: {unable}")
     assert outcome.rounds
-    assert outcome.faults == {}
+    assert outcome.faults == {}, outcome
