@@ -68,9 +68,9 @@ def test_the_page_shows_its_charts_in_a_browser_without_network(ran):
 def test_a_false_count_ends_with_1(ran, monkeypatch):
     folder, _ = ran
     store = open_store(folder / "data", tz=demo.ZONE)
-    wrong = World.make(
-        3000, seed=2, until=datetime.now(UTC), asking=demo.RUSH
-    )  # twice as many: no total can agree by chance
+    wrong = World.make(  # four times as many: not even the few key presses can agree by chance
+        6000, seed=2, until=datetime.now(UTC), asking=demo.RUSH
+    )
     differences = demo.compare(store, Truth(wrong, int(store.as_of.timestamp()), 72 * 3600))
     for question in demo.QUESTIONS:
         assert f"{question} by nothing" in differences
