@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 import pytest
-from serving import SECRET, maintain, serving
+from serving import SECRET, counting, maintain, serving
 from signing import incoming_body, status_body
 
 TOKEN = "an-admin-token-of-more-than-20"
@@ -147,9 +147,7 @@ def test_workers_share_the_work_count_together_and_lose_nothing_when_one_dies(tm
         assert len(stored) <= found['smsanalytics_accepted_total{account="default",kind="status"}'] <= 600
         assert running.stop() == 0
         assert "worker 1 ended with -9" in running.log.read_text()
-    rows = duckdb.sql(
-        f"SELECT message_id, filename FROM read_parquet('{running.data}/statuses/*/*.parquet')"
-    ).fetchall()
+    rows = duckdb.sql(f"SELECT message_id, filename FROM read_parquet({counting(running.data)})").fetchall()
     times = Counter(number for number, _ in rows)
     assert [number for number in stored if times[number] != 1] == []
     assert {re.search(r"/(w\d)-", name)[1] for _, name in rows} == {"w0", "w1"}

@@ -20,9 +20,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-from serving import Collector, maintain
+from serving import Collector, counting, maintain
 from signing import status_body
 
+from smsanalytics import open_store
 from torture.outcome import Outcome, Unable, need
 
 SHORT, FULL = 9, 120
@@ -183,7 +184,7 @@ def _watch(data: Path, dates: dict[str, set[str]]) -> None:
 
 
 def _judge(data: Path, load: Load, dates: dict[str, set[str]], outcome: Outcome) -> None:
-    files = f"read_parquet('{data}/statuses/*/*.parquet', hive_partitioning = true, hive_types_autocast = false)"
+    files = f"read_parquet({counting(data)}, hive_partitioning = true, hive_types_autocast = false)"
     duckdb.execute("SET TimeZone = 'UTC'")
     stored = dict(duckdb.sql(f"SELECT message_id, sum(copies) FROM {files} GROUP BY 1").fetchall())
     strays = duckdb.sql(f"SELECT DISTINCT date FROM {files} WHERE received_at::DATE::VARCHAR <> date").fetchall()
@@ -205,8 +206,5 @@ def _judge(data: Path, load: Load, dates: dict[str, set[str]], outcome: Outcome)
 
 
 def _messages(data: Path) -> str:
-    from smsanalytics import open_store
-
-    store = open_store(data)
-    relation = store.messages().select("message_id")
+    relation = open_store(data).messages().select("message_id")
     return f"SELECT unnest({[number for (number,) in relation.fetchall()]}) AS message_id"

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import duckdb
-from serving import Collector, maintain
+from serving import Collector, counting, maintain
 
 from torture.inputs import CROWDED, INPUTS, SMUGGLED_ID, Target
 from torture.outcome import Outcome, Unable
@@ -154,8 +154,9 @@ def _settle(pid: int, before: int, outcome: Outcome) -> None:
 
 
 def _count(data: Path, target: Target, outcome: Outcome) -> None:
-    files = f"read_parquet('{data}/statuses/*/*.parquet', hive_partitioning = false)"
-    stored = dict(duckdb.sql(f"SELECT message_id, sum(copies) FROM {files} GROUP BY 1").fetchall())
+    stored = dict(
+        duckdb.sql(f"SELECT message_id, sum(copies) FROM read_parquet({counting(data)}) GROUP BY 1").fetchall()
+    )
     outcome.acknowledged = len(target.acknowledged)
     outcome.missing = sum(number not in stored for number in target.acknowledged)
     outcome.twice = sum(times > 1 for times in stored.values())

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import duckdb
-from serving import Collector, maintain
+from serving import Collector, counting, maintain
 
 from torture.judge import Account, Unsure, Verdict, judge
 from torture.link import Link, post
@@ -141,9 +141,9 @@ def stored_rows(data: Path) -> Counter:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for table in (*TABLES, "rejected"):
-        if not list((data / table).glob("*/*.parquet")):
+        if not (files := counting(data, table)):
             continue
-        read = connection.execute(f"FROM read_parquet('{data}/{table}/*/*.parquet', hive_partitioning = false)")
+        read = connection.execute(f"FROM read_parquet({files}, hive_partitioning = false)")
         names = [column[0] for column in read.description]
         for values in iter(read.fetchone, None):
             row = dict(zip(names, values, strict=True))

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 import uvloop
-from serving import Collector, maintain
+from serving import Collector, counting, maintain
 from signing import status_body
 
 from torture.link import Link, post
@@ -184,8 +184,8 @@ def run(folder: Path, rounds: int) -> Outcome:
     finally:
         collector.kill()
     maintain(collector.data)
-    files = f"read_parquet('{collector.data}/statuses/*/*.parquet', hive_partitioning = false)"
-    stored = dict(duckdb.sql(f"SELECT message_id, sum(copies) FROM {files} GROUP BY 1").fetchall())
+    counted = f"SELECT message_id, sum(copies) FROM read_parquet({counting(collector.data)}) GROUP BY 1"
+    stored = dict(duckdb.sql(counted).fetchall())
     outcome.rounds = peak.offered + over.offered + over.held_back
     outcome.acknowledged = len(load.acknowledged)
     outcome.missing = sum(number not in stored for number in load.acknowledged)
