@@ -64,6 +64,7 @@ class Admin:
         """Figures for Prometheus."""
         if self._token is not None and not is_known(request, self._token):
             return NOT_KNOWN
+        self._monitor.settle()
         return Response(await run_in_threadpool(self._monitor.page), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

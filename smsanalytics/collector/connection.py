@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LARGE = 8 * 2**10  #: a body beyond this is larger than a callback [bytes]
 AHEAD = 16 * 2**10  #: what may be sent before earlier requests are answered [bytes]
 A_REQUEST = 256  #: what one costs beside its body [bytes]
+HEAD_ENDS = b"\r\n\r\n"
 LINGER_SECONDS = 2.0  #: how long what a refused request still sends is thrown away, so that it can read its answer
 
 
@@ -41,6 +42,15 @@ class Request(NamedTuple):
     forwarded: Sequence[bytes] = ()
     is_head: bool = False
     closes: bool = True
+
+
+class Head(NamedTuple):
+    """What the bytes before a body said, of a request that came in one piece; the same bytes say it again."""
+
+    length: int
+    to: Account
+    forwarded: Sequence[bytes]
+    closes: bool
 
 
 class Connection(asyncio.Protocol):
@@ -83,8 +93,21 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        if self._stage is Stage.NOTHING:
-            return
+        if self._stage is Stage.REQUEST:
+            head, _, body = data.partition(HEAD_ENDS)
+            known = self._door.heads.get(head)
+            if known is not None and known.length == len(body):
+                self._queue_up(Request(known.to, body, known.forwarded, closes=known.closes))
+            else:
+                is_first = not self._queue
+                self._parse(data)
+                if is_first and len(self._queue) == 1 and self._stage is Stage.REQUEST:
+                    self._remember(head, body, self._queue[0])
+        elif self._stage is not Stage.NOTHING:
+            self._parse(data)
+        self._take_turns()
+
+    def _parse(self, data: bytes) -> None:
         self._chunk = len(data)
         try:
             self._parser.feed_data(data)
@@ -94,7 +117,11 @@ class Connection(asyncio.Protocol):
         body = 2 * self._limits.max_body_bytes if self._stage is Stage.BODY else 0  # with what chunks cost
         if self._received > self._limits.max_header_bytes + body and self._stage is not Stage.REQUEST:
             self._refuse(answer.TOO_LARGE)
-        self._take_turns()
+
+    def _remember(self, head: bytes, body: bytes, request: Request) -> None:
+        """Know the head of a request that was all that came; chunks would have made its body longer than it is."""
+        if isinstance(request.to, Account) and len(body) == len(request.body):
+            self._door.remember(head, Head(len(body), request.to, request.forwarded, request.closes))
 
     def eof_received(self) -> bool:
         """They will send no more; what is with the disk is still answered."""
@@ -173,12 +200,15 @@ class Connection(asyncio.Protocol):
             return
         self._received = -self._chunk  # what follows in the same bytes belongs to the next
         self._stage = Stage.REQUEST
-        self.deadline = time.monotonic() + self._limits.idle_seconds
         is_head = self._parser.get_method() == b"HEAD"
         closes = not self._parser.should_keep_alive()
-        self._queue.append(Request(self._to, b"".join(self._parts), self._forwarded, is_head, closes))
+        self._queue_up(Request(self._to, b"".join(self._parts), self._forwarded, is_head, closes))
         self._parts = []
-        self._queued += self._size + A_REQUEST
+
+    def _queue_up(self, request: Request) -> None:
+        self.deadline = time.monotonic() + self._limits.idle_seconds
+        self._queue.append(request)
+        self._queued += len(request.body) + A_REQUEST
         if self._queued > AHEAD and len(self._queue) > 1:
             self._refuse(answer.BUSY)
 
@@ -235,7 +265,8 @@ class Connection(asyncio.Protocol):
         self._taking = False
         if not self._queue and self._stage is Stage.REQUEST:
             self._queued = 0
-            self._hold(0)
+            if self._held:
+                self._hold(0)
         if self._paused != bool(self._queue) and not self._transport.is_closing():
             self._paused = bool(self._queue)
             (self._transport.pause_reading if self._paused else self._transport.resume_reading)()
@@ -253,7 +284,7 @@ class Connection(asyncio.Protocol):
         if closes:
             self._queue.clear()
             self._end()
-        elif not self._taking:
+        elif self._queue and not self._taking:
             self._take_turns()
 
     def _end(self) -> None:

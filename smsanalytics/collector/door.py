@@ -13,7 +13,7 @@ from email.utils import formatdate
 from smsanalytics.collector.accounts import is_among, routes_of
 from smsanalytics.collector.answer import BUSY, TOO_MANY, Answer
 from smsanalytics.collector.callbacks import Callbacks
-from smsanalytics.collector.connection import Connection
+from smsanalytics.collector.connection import Connection, Head
 from smsanalytics.collector.monitor import Monitor
 from smsanalytics.settings import Settings
 
@@ -21,6 +21,7 @@ DRAIN_SECONDS = 10.0  #: how long requests under way may take after a stop was a
 LARGE_BODIES = 4 * 2**20  #: what all bodies that are larger than a callback may hold, unfinished [bytes]
 SENT_AWAY = 200  #: connections at once that get an answer though they may not come in
 SWEEP_SECONDS = 0.25
+HEADS, LONGEST_HEAD = 1000, 1000  #: so many heads are known again, none of them longer [count, bytes]
 
 
 class Door:
@@ -40,6 +41,8 @@ class Door:
     ----------
     date : bytes
         The header, as of this second.
+    heads : dict of bytes to Head
+        What came before and need not be parsed again, for all but the length is the same in each callback.
     """
 
     def __init__(self, settings: Settings, callbacks: Callbacks, monitor: Monitor) -> None:
@@ -47,6 +50,7 @@ class Door:
         self.routes = routes_of(settings)
         self.closing = False
         self.date = b""
+        self.heads: dict[bytes, Head] = {}
         self._open: dict[Connection, str] = {}
         self._of_network: Counter[str] = Counter()
         self._sent_away: set[Connection] = set()
@@ -98,6 +102,13 @@ class Door:
         self._large += size
         return True
 
+    def remember(self, head: bytes, said: Head) -> None:
+        """Know a head again, and none of the others when there are too many."""
+        if len(head) <= LONGEST_HEAD:
+            if len(self.heads) >= HEADS:
+                self.heads.clear()
+            self.heads[head] = said
+
     def take(self, connection: Connection) -> None:
         """Take its body soon, in one go with those of all that have one now, which costs less than one by one."""
         if not self._ready:
@@ -111,6 +122,7 @@ class Door:
 
     def tick(self) -> None:
         """Look at the clock."""
+        self.monitor.settle()
         self.date = f"date: {formatdate(time.time(), usegmt=True)}\r\n".encode()
         now = time.monotonic()
         for connection in [one for one in (*self._open, *self._sent_away) if one.deadline < now]:

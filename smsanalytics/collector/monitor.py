@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -62,18 +63,30 @@ class Monitor:
         for one in self._seen.values():
             one.set_to_current_time()  # none came yet: since the collector started
 
+        self._new: defaultdict[Counter, int] = defaultdict(int)  # until `settle`: a sum costs less than its parts
+        self._heard: set[str] = set()
+
     def accept(self, account: str, kind: Kind) -> None:
         """One event is durable."""
-        self._accepted[account, kind].inc()
-        self._seen[account].set(time.time())
+        self._accepted[account, kind].inc()  # at once: where several workers count together, it outlives this one
+        self._heard.add(account)
 
     def reject(self, account: str, reason: str) -> None:
         """One callback was refused."""
-        self._rejected[account, reason].inc()
+        self._new[self._rejected[account, reason]] += 1
 
     def answered(self, status: int) -> None:
         """A request on the public listener got this status."""
-        self._answers[status].inc()
+        self._new[self._answers[status]] += 1
+
+    def settle(self) -> None:
+        """Let `page` and other workers see what was counted; in the thread that counts."""
+        for counter, times in self._new.items():
+            counter.inc(times)
+        for account in self._heard:
+            self._seen[account].set_to_current_time()
+        self._new.clear()
+        self._heard.clear()
 
     def synced(self, events: int, seconds: float) -> None:
         """So many events became durable in one sync."""

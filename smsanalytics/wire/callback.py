@@ -111,12 +111,12 @@ def read(body: bytes, terms: Terms) -> list[Callback]:
     {'message_id': '1042', 'phone': '79001234567', 'status': '1', 'status_at': '1700000000'}
     """
     found = parse(body, CHARSETS[terms.charset or DEFAULT_CHARSET])
-    callbacks: list[Callback] = []
-    for fields in found.events:
-        callbacks += _read_event(fields, found.charset or _codec(fields, terms), terms)
     if found.charset is None:
+        [form] = found.events
+        told = _read_event(form, _codec(form, terms), terms)
         remember(body)
-    return callbacks
+        return told
+    return [one for event in found.events for one in _read_event(event, found.charset, terms)]
 
 
 def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
@@ -131,13 +131,16 @@ def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
         signed_by, key = "none", ""
         if terms.secrets:
             signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
-    everything, secrets = b"\n".join(fields.values()), terms.secrets.values()
-    if any([secret in everything for secret in secrets]):  # noqa: C419 - quicker for a few
-        for name, value in fields.items():  # somebody put it into a parameter of their own
-            if name not in CONTROL and name not in SIGNED[kind]:
-                fields[name] = terms.masked(value)
-    told = [kind, Kind.CALL] if kind is Kind.STATUS and call is not None and _tells_of(call, fields) else [kind]
-    return [_named(one, signed_by, key, fields, charset, call) for one in told]
+    everything = b"\n".join(fields.values())
+    for secret in terms.secrets.values():
+        if secret in everything:  # somebody put it into a parameter of their own
+            for name in fields.keys() - CONTROL - set(SIGNED[kind]):
+                fields[name] = terms.masked(fields[name])
+    names = call.ours if kind is Kind.CALL and call is not None else None
+    told = [Callback(kind, signed_by, key, *rename(kind, fields, charset=charset, names=names))]
+    if kind is Kind.STATUS and call is not None and _tells_of(call, fields):
+        told.append(Callback(Kind.CALL, signed_by, key, *rename(Kind.CALL, fields, charset=charset, names=call.ours)))
+    return told
 
 
 def _claimed(fields: Fields, charset: str, terms: Terms) -> tuple[str, str]:
@@ -157,12 +160,6 @@ def _tells_of(call: CallFields, fields: Fields) -> bool:
     return True
 
 
-def _named(kind: Kind, signed_by: str, key: str, fields: Fields, charset: str, call: CallFields | None) -> Callback:
-    names = call.ours if kind is Kind.CALL and call is not None else None
-    known, extra = rename(kind, fields, charset=charset, drop=CONTROL, names=names)
-    return Callback(kind, signed_by, key, known, extra)
-
-
 def _replaced(text: bytes, secrets: Iterable[bytes]) -> bytes:
     for secret in secrets:
         text = text.replace(secret, b"***")
@@ -170,5 +167,7 @@ def _replaced(text: bytes, secrets: Iterable[bytes]) -> bytes:
 
 
 def _codec(fields: Fields, terms: Terms) -> str:
-    echoed = fields.get("charset", b"").decode("ascii", "replace").lower()
-    return CHARSETS[terms.charset or (echoed if echoed in CHARSETS else DEFAULT_CHARSET)]
+    said = terms.charset
+    if said is None and "charset" in fields:
+        said = fields["charset"].decode("ascii", "replace").lower()
+    return CHARSETS.get(said or DEFAULT_CHARSET, CHARSETS[DEFAULT_CHARSET])

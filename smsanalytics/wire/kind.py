@@ -37,6 +37,7 @@ SHAPES = {
     "keys": re.compile(rb"[0-9*#]{1,32}"),  # of a voice menu, under whatever name they come
 }
 LARGEST_ID = 2**31 - 1
+_FITS = {kind: tuple((name, SHAPES[name].fullmatch) for name in names) for kind, names in SIGNED.items()}
 
 
 def kind_of(fields: Container[str], *, keys: str | None = None) -> Kind:
@@ -109,10 +110,11 @@ def check_shape(kind: Kind, fields: Mapping[str, bytes], *, inbound_numbers: Col
     Traceback (most recent call last):
     smsanalytics.errors.MisshapenCallback: field phone lacks the shape it must have in a callback of kind incoming
     """
-    for name in SIGNED[kind]:
-        if name not in fields:
+    for name, fits in _FITS[kind]:
+        value = fields.get(name)
+        if value is None:
             raise MisshapenCallback(f"field {name} did not come; it is signed in a callback of kind {kind}")
-        if not SHAPES[name].fullmatch(fields[name]):
+        if not fits(value):
             raise MisshapenCallback(f"field {name} lacks the shape it must have in a callback of kind {kind}")
     if kind is Kind.STATUS and int(fields["id"]) > LARGEST_ID:
         raise MisshapenCallback("field id is larger than the provider's ids can be (2^31 - 1)")

@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import hmac
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from smsanalytics.errors import BadSignature
 from smsanalytics.wire.kind import SIGNED, Kind
@@ -16,18 +17,19 @@ CONTROL = frozenset({"md5", "sha1", "crc32"})  #: fields that are about the call
 TRUSTED = ("md5", "sha1")  #: count without being demanded; crc32 can be forged from one captured callback
 
 
-def _crc32(text: bytes) -> set[bytes]:
+def _crc32(text: bytes) -> Sequence[bytes]:
     """Every notation the provider might use; which it does is not documented."""
     unsigned = zlib.crc32(text)
     signed = unsigned - 2**32 if unsigned >= 2**31 else unsigned
-    return {b"%d" % unsigned, b"%d" % signed, b"%08x" % unsigned, b"%x" % unsigned}
+    return b"%d" % unsigned, b"%d" % signed, b"%08x" % unsigned, b"%x" % unsigned
 
 
-HASHES: dict[str, Callable[[bytes], set[bytes]]] = {
-    "md5": lambda text: {hashlib.md5(text, usedforsecurity=False).hexdigest().encode()},
-    "sha1": lambda text: {hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()},
+HASHES: dict[str, Callable[[bytes], Sequence[bytes]]] = {
+    "md5": lambda text: (hashlib.md5(text, usedforsecurity=False).hexdigest().encode(),),
+    "sha1": lambda text: (hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(),),
     "crc32": _crc32,
 }
+_SIGNED_OF = {kind: itemgetter(*names) for kind, names in SIGNED.items() if names}
 
 
 def verify(
@@ -73,28 +75,38 @@ def verify(
     >>> verify(Kind.STATUS, status, secrets={"2026": b"s3cret_Key-1"})
     ('md5', '2026')
     """
-    demanded = list(algorithms) or [name for name in TRUSTED if name in fields]
-    if not demanded:
+    claims = [(name, fields[name].lower()) for name in algorithms or TRUSTED if name in fields]
+    if len(claims) < len(algorithms):
+        absent = next(name for name in algorithms if name not in fields)
+        raise BadSignature(f"parameter {absent} did not come; is it in the handler address set at the provider?")
+    if not claims:
         raise BadSignature("no md5 or sha1 came; is one in the handler address set at the provider?")
-    if absent := [name for name in demanded if name not in fields]:
-        raise BadSignature(f"parameter {absent[0]} did not come; is it in the handler address set at the provider?")
-    for signed in _encodings(b":".join([fields[name] for name in SIGNED[kind]]), charset):
+    for signed in _encodings(b":".join(_SIGNED_OF[kind](fields)), charset):
         for label, secret in secrets.items():
-            text = signed + b":" + secret
-            if all([_matches(name, text, fields[name].lower()) for name in demanded]):  # noqa: C419 - all are looked at
-                return "+".join(demanded), label
+            if _is_made(claims, signed + b":" + secret):
+                return "+".join([name for name, _ in claims]), label
     raise BadSignature("none of the configured secrets made this hash")
 
 
-def _matches(name: str, text: bytes, claimed: bytes) -> bool:
-    return any([hmac.compare_digest(made, claimed) for made in HASHES[name](text)])  # noqa: C419 - all are looked at
+def _is_made(claims: Sequence[tuple[str, bytes]], text: bytes) -> bool:
+    """Whether each hash is that of a text; all are looked at, so that the time taken tells nothing."""
+    made = 0
+    for name, claimed in claims:
+        fits = False
+        for notation in HASHES[name](text):
+            fits |= hmac.compare_digest(notation, claimed)
+        made += fits
+    return made == len(claims)
 
 
-def _encodings(signed: bytes, charset: str) -> Iterator[bytes]:
+def _encodings(signed: bytes, charset: str) -> Iterable[bytes]:
     """The bytes that came, and then the same text in the other charsets."""
+    return (signed,) if signed.isascii() else _in_all_charsets(signed, charset)
+
+
+def _in_all_charsets(signed: bytes, charset: str) -> Iterator[bytes]:
     yield signed
-    if not signed.isascii():
-        for other in CHARSETS.values():
-            with contextlib.suppress(UnicodeError):
-                if (encoded := signed.decode(charset).encode(other)) != signed:
-                    yield encoded
+    for other in CHARSETS.values():
+        with contextlib.suppress(UnicodeError):
+            if (encoded := signed.decode(charset).encode(other)) != signed:
+                yield encoded
