@@ -99,9 +99,8 @@ class Connection(asyncio.Protocol):
             if known is not None and known.length == len(body):
                 self._queue_up(Request(known.to, body, known.forwarded, closes=known.closes))
             else:
-                is_first = not self._queue
                 self._parse(data)
-                if is_first and len(self._queue) == 1 and self._stage is Stage.REQUEST:
+                if self._queue:
                     self._remember(head, body, self._queue[0])
         elif self._stage is not Stage.NOTHING:
             self._parse(data)
@@ -119,7 +118,7 @@ class Connection(asyncio.Protocol):
             self._refuse(answer.TOO_LARGE)
 
     def _remember(self, head: bytes, body: bytes, request: Request) -> None:
-        """Know the head of a request that was all that came; chunks would have made its body longer than it is."""
+        """Know a head again if all that came after it was its body; chunks or another request would be longer."""
         if isinstance(request.to, Account) and len(body) == len(request.body):
             self._door.remember(head, Head(len(body), request.to, request.forwarded, request.closes))
 
