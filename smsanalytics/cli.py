@@ -92,8 +92,8 @@ def serve(
 ) -> None:
     """Collect callbacks until SIGTERM; an answer of 200 means that the event is on the disk."""
     settings = load(config, data=data, host=host, port=port, admin=admin, flush_seconds=flush_seconds, workers=workers)
-    from smsanalytics.collector.server import serve as run
-    from smsanalytics.collector.server import work
+    from smsanalytics.serving.server import serve as run
+    from smsanalytics.serving.server import work
 
     if worker is not None:
         work(settings, worker, [int(number) for number in sockets.split(",")])

@@ -14,7 +14,7 @@ import uvicorn
 from signing import SECRET
 
 from smsanalytics import Store, open_store
-from smsanalytics.collector.collector import Collector
+from smsanalytics.serving.collector import Collector
 from smsanalytics.settings import Settings
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance

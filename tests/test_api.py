@@ -241,7 +241,7 @@ def test_the_collector_does_not_carry_the_analysis_about():
     import subprocess
     import sys
 
-    code = "import sys, smsanalytics.cli, smsanalytics.collector.server; print(sorted({'pandas', 'duckdb', 'altair', 'narwhals', 'numpy'} & set(sys.modules)))"
+    code = "import sys, smsanalytics.cli, smsanalytics.serving.server; print(sorted({'pandas', 'duckdb', 'altair', 'narwhals', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

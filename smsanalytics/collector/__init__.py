@@ -1,1 +1,1 @@
-"""HTTP: requests, answers and limits. Small, and never runs a query."""
+"""The public listener: from the bytes of a request to its answer. Small, and never runs a query."""

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from smsanalytics.collector.accounts import Account, Address, is_among
 from smsanalytics.collector.answer import NOT_ALLOWED, NOT_AUTHENTIC, NOT_STORED, STORED, UNREADABLE, Answer
-from smsanalytics.collector.commit import GroupCommit
 from smsanalytics.collector.monitor import Monitor
 from smsanalytics.collector.quota import Quota
 from smsanalytics.errors import BadSignature, CallbackRefused, JournalError
+from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.journal import entry, in_batch
 from smsanalytics.wire import callback
 from smsanalytics.wire.callback import Callback

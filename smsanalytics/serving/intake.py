@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from smsanalytics.collector.answer import NOT_STORED
-from smsanalytics.collector.commit import GroupCommit
 from smsanalytics.errors import JournalError, MalformedRecord
 from smsanalytics.settings import DEFAULT_ACCOUNT
+from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.records import encode, of_lines
 
 KINDS = {"/sends": "send", "/confirmation-requests": "confirmation_request"}

@@ -18,11 +18,11 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from smsanalytics.collector.child import Child
-from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.door import DRAIN_SECONDS
 from smsanalytics.collector.monitor import SHARED
 from smsanalytics.errors import SettingsError
+from smsanalytics.serving.child import Child
+from smsanalytics.serving.collector import Collector
 from smsanalytics.settings import SECRET_LENGTH, Settings
 from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout

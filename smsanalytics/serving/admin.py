@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from smsanalytics.collector.commit import GroupCommit
-from smsanalytics.collector.intake import KINDS, NOT_KNOWN, Intake, is_known
 from smsanalytics.collector.monitor import Monitor
 from smsanalytics.errors import JournalError
+from smsanalytics.serving.intake import KINDS, NOT_KNOWN, Intake, is_known
 from smsanalytics.settings import Settings
+from smsanalytics.store.commit import GroupCommit
 
 READY_SECONDS = 10.0  #: so long a durable write speaks for the next one
 

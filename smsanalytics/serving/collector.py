@@ -9,14 +9,14 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from smsanalytics.collector.admin import Admin
 from smsanalytics.collector.callbacks import Callbacks
-from smsanalytics.collector.child import Child
-from smsanalytics.collector.commit import GroupCommit
 from smsanalytics.collector.door import Door
 from smsanalytics.collector.monitor import Monitor
 from smsanalytics.collector.quota import Quota
+from smsanalytics.serving.admin import Admin
+from smsanalytics.serving.child import Child
 from smsanalytics.settings import Settings
+from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.journal import Journal
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.space import Space
