@@ -7,6 +7,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,15 +19,30 @@ from smsanalytics import open_store
 
 SECRET = "s3cret_Key-1"
 START_SECONDS = 30.0
+HANDING_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+said = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": os.environ.get("SOCKETS", "1")}
+os.execvpe(sys.argv[2], sys.argv[2:], os.environ | said)
+"""
 
 
 class Collector:
-    def __init__(self, data: Path, *options: str, prefix: Sequence[str] = (), **environment: str) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        prefix: Sequence[str] = (),
+        held: socket.socket | None = None,
+        **environment: str,
+    ) -> None:
         self.data = data
         data.mkdir(parents=True, exist_ok=True)
         self.log = data.parent / "collector.log"
         self._lines = self.log.open("a")
         start = self.log.stat().st_size
+        if held:  # as systemd hands over what it listens on
+            prefix = [sys.executable, "-c", HANDING_OVER, str(held.fileno()), *prefix]
         command = [*prefix, sys.executable, "-m", "smsanalytics", "serve", "--data", str(data), "--port", "0", *options]
         self.process = subprocess.Popen(
             command,
@@ -35,10 +51,12 @@ class Collector:
             stdout=self._lines,
             stderr=self._lines,
             start_new_session=True,  # a process group of its own, which can be killed whole
+            pass_fds=[held.fileno()] if held else [],
         )
         deadline = time.monotonic() + START_SECONDS
         while not (found := re.search(r"listening on ([^\s\"]+)", self.log.read_text()[start:])):
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self._lines.close()
                 raise AssertionError(f"the collector did not start:\n{self.log.read_text()[start:]}")
             time.sleep(0.02)
         self.url = found[1]

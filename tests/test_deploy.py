@@ -23,7 +23,7 @@ from smsanalytics.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
-UNITS = sorted([*DEPLOY.glob("*.service"), *DEPLOY.glob("*.timer")])
+UNITS = sorted([*DEPLOY.glob("*.service"), *DEPLOY.glob("*.socket"), *DEPLOY.glob("*.timer")])
 PROGRAM = "/usr/local/bin/smsanalytics"
 
 
@@ -66,6 +66,12 @@ def test_the_collector_has_time_to_seal_before_its_maintenance_is_told_to_stop()
     [seconds] = settings_of("smsanalytics.service", "TimeoutStopSec")
     assert int(seconds) > DRAIN_SECONDS + LAST_PASS_SECONDS
     assert settings_of("smsanalytics.service", "KillMode") == ["mixed"]  # SIGTERM to the collector alone
+
+
+def test_the_port_that_is_held_open_is_the_one_of_the_settings():
+    held, of_nginx = settings_of("smsanalytics.socket", "ListenStream"), (DEPLOY / "nginx.conf").read_text()
+    assert held == [f"{Settings().host}:{Settings().port}"]
+    assert f"server {held[0]}" in of_nginx or f"http://{held[0]}" in of_nginx
 
 
 @pytest.mark.parametrize("unit", ["smsanalytics.service", "smsanalytics-doctor.service"])

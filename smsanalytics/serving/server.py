@@ -27,6 +27,7 @@ from smsanalytics.settings import SECRET_LENGTH, Settings
 from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout
 
+HANDED_OVER = 3  #: the first file that systemd hands over. Source: sd_listen_fds(3)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MEMORY = Path("/dev/shm")  # noqa: S108 - where workers count together: a full disk must not end them
 
@@ -49,12 +50,17 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None, worker: Sequenc
     Raises
     ------
     SettingsError
-        If no secret is configured, or the address cannot be listened on.
+        If no secret is configured, the address cannot be listened on, or what is held open is no such address.
     StoreError
         If the store cannot be written, or another collector writes it.
+
+    Notes
+    -----
+    Where the system holds the public port open and hands it over, as systemd does for ``smsanalytics.socket``, that is
+    the port: who calls while nobody serves waits there.
     """
     settings = settings.for_serving()
-    sockets = [_listen(settings.host, settings.port, "--host or --port")]
+    sockets = [_held() or _listen(settings.host, settings.port, "--host or --port")]
     if settings.admin_address is not None:
         sockets.append(_listen(*settings.admin_address, "--admin"))
     layout = Layout(settings.data)
@@ -167,6 +173,21 @@ def _stop_at_end(server: _Server) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     server.stop()
+
+
+def _held() -> socket.socket | None:
+    """Take the socket that the system holds open for this process, if it does."""
+    meant_for, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    if meant_for != str(os.getpid()):
+        return None
+    held = socket.socket(fileno=HANDED_OVER)
+    listens = held.family in (socket.AF_INET, socket.AF_INET6) and held.getsockopt(
+        socket.SOL_SOCKET, socket.SO_ACCEPTCONN
+    )
+    if count != "1" or not listens:
+        raise SettingsError("the socket unit must hold one listening TCP port: one ListenStream=ADDRESS:PORT")
+    held.set_inheritable(False)
+    return held
 
 
 def _listen(host: str, port: int, options: str) -> socket.socket:
