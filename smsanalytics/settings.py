@@ -351,6 +351,7 @@ class Settings(BaseSettings):
         What may wait to be published; beyond that the answer is 503. [bytes]
     rejected_bytes_per_day : int, default 64 MiB
         What is kept of the refused callbacks of an account, half of it for those whose secret may be the wrong one.
+        Workers share it evenly.
     workers : int, default 1
         Processes that collect.
     allow_network_journal : bool, default False

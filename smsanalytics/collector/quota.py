@@ -17,11 +17,11 @@ class Quota:
 
     Parameters
     ----------
-    bytes_per_day : int
+    bytes_per_day : float
         Of one account.
     """
 
-    def __init__(self, bytes_per_day: int) -> None:
+    def __init__(self, bytes_per_day: float) -> None:
         self._half = bytes_per_day / 2
         self._left: dict[str, _Left] = {}
 

@@ -84,7 +84,7 @@ class Collector:
             max_bytes=REJECTED_WAITING_BYTES,
         )
         self._seconds = settings.flush_seconds
-        quota = Quota(settings.rejected_bytes_per_day)
+        quota = Quota(settings.rejected_bytes_per_day / settings.workers)
         self.door = Door(settings, Callbacks(self._events, self._rejected, quota, monitor), monitor)
         self.admin = Admin(settings, self._events, monitor)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
 from hypothesis import given
 from hypothesis import strategies as st
+from serving import counting, serving
 
 from smsanalytics.collector.quota import DAY, Quota
 
@@ -77,3 +81,14 @@ def test_it_is_replenished_continuously_up_to_a_day():
 def test_what_may_be_recovered_has_all_of_it():
     quota = Quota(BYTES)
     assert [quota.admits("default", BYTES // 4, shaped=True, now=0) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_workers_share_it(tmp_path):
+    garbage = b"x" * 100
+    with serving(tmp_path / "data", "--workers", "2", SMSANALYTICS_REJECTED_BYTES_PER_DAY="8000") as collector:
+        with ThreadPoolExecutor(16) as callers:  # so many that each worker gets its part
+            assert set(callers.map(lambda _: collector.post(garbage), range(1000))) == {400}
+        assert collector.stop() == 0
+    files = counting(tmp_path / "data", "rejected")
+    [(kept,)] = duckdb.sql("SELECT count(*) FROM read_parquet($files)", params={"files": files}).fetchall()
+    assert 20 <= kept <= 40
