@@ -18,7 +18,7 @@ from smsanalytics.collector.monitor import Monitor
 from smsanalytics.settings import Settings
 
 DRAIN_SECONDS = 10.0  #: how long requests under way may take after a stop was asked for
-LAST_CALLS_SECONDS = 0.25  #: within which who was let in last may still say what it wants, and is served
+LAST_CALLS_SECONDS = 0.5  #: within which who was let in last may still say what it wants, and is served
 LARGE_BODIES = 4 * 2**20  #: what all bodies that are larger than a callback may hold, unfinished [bytes]
 SENT_AWAY = 200  #: connections at once that get an answer though they may not come in
 SWEEP_SECONDS = 0.25

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving import serving
+from programs import need
+from serving import Collector, serving
 from signing import md5_of, status_body
 
 README = Path(__file__).parents[2] / "README.md"
@@ -157,6 +161,41 @@ def test_what_there_is_no_room_for_is_answered_503_and_told_once(tmp_path, name,
         assert len([message for message in said if "503" in message]) == (name != "MAX_CONNECTIONS")
         assert running.stop() == 0
         assert not list((running.data / "journal").glob("w0/*.sealed"))
+
+
+def test_who_finds_too_many_waiting_for_a_slow_disk_is_answered_503(tmp_path):
+    strace = need("strace", "no disk can be slowed down")
+    slow = [strace, "-f", "-qq", "-o", os.devnull, "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=400000"]
+    collector = Collector(tmp_path / "data", "--no-maintain", prefix=slow, SMSANALYTICS_MAX_WAITING="2")
+    try:
+        with ThreadPoolExecutor(8) as callers:
+            told = list(callers.map(lambda number: raw(collector, post("/callback", status_body(number))), range(1, 9)))
+        refused = [answer for answer in told if answer.status == 503]
+        assert {answer.status for answer in told} == {200, 503}
+        assert {answer.headers["retry-after"] for answer in refused} == {"30"}
+        assert raw(collector, post("/callback", status_body(9))).status == 200
+        assert collector.interrupt() == 0
+    finally:
+        collector.kill()
+    lines = b"".join(path.read_bytes() for path in (tmp_path / "data" / "journal").glob("w0/*.sealed"))
+    assert lines.count(b"\n") == len(told) - len(refused) + 1
+
+
+def test_who_was_let_in_last_is_served_and_who_says_nothing_is_sent_away(tmp_path):
+    with serving(tmp_path / "data", "--no-maintain") as running:
+        address = urlsplit(running.url).hostname, urlsplit(running.url).port
+        with (
+            socket.create_connection(address, timeout=10) as late,
+            socket.create_connection(address, timeout=10) as mute,
+        ):
+            time.sleep(0.1)
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(0.25)  # by now it has begun to stop
+            late.sendall(post("/callback", status_body(1)))
+            assert Answer(late.recv(65536)).status == 200
+            assert mute.recv(65536) == b""
+        assert running.process.wait(10) == 0
+    assert len(list((tmp_path / "data" / "journal").glob("w0/*.sealed"))) == 1
 
 
 def test_a_stop_answers_what_is_under_way_and_ends_with_0(tmp_path):
