@@ -20,8 +20,6 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "wire",
         "store.journal",
         "store.commit",
-        "store.layout",
-        "store.space",
         "settings",
         "errors",
     },

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from smsanalytics.collector.monitor import Monitor
 from smsanalytics.errors import JournalError
 from smsanalytics.serving.intake import KINDS, NOT_KNOWN, Intake, is_known
+from smsanalytics.serving.metrics import Metrics
 from smsanalytics.settings import Settings
 from smsanalytics.store.commit import GroupCommit
 
@@ -33,13 +33,13 @@ class Admin:
         With the token that a caller must know to tell something, and to read ``/metrics``.
     events : GroupCommit
         Of the callbacks; what is told goes the same way.
-    monitor : Monitor
+    metrics : Metrics
         Of the same collector.
     """
 
-    def __init__(self, settings: Settings, events: GroupCommit, monitor: Monitor) -> None:
+    def __init__(self, settings: Settings, events: GroupCommit, metrics: Metrics) -> None:
         token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
-        self._token, self._events, self._monitor = token, events, monitor
+        self._token, self._events, self._metrics = token, events, metrics
         self._intake = Intake(frozenset(settings.accounts), token, events)
 
     def app(self, lifespan: Lifespan) -> Starlette:
@@ -64,8 +64,8 @@ class Admin:
         """Figures for Prometheus."""
         if self._token is not None and not is_known(request, self._token):
             return NOT_KNOWN
-        self._monitor.settle()
-        return Response(await run_in_threadpool(self._monitor.page), headers={"content-type": CONTENT_TYPE_LATEST})
+        self._metrics.monitor.settle()
+        return Response(await run_in_threadpool(self._metrics.page), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 async def _not_allowed(_: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from smsanalytics.collector.monitor import Monitor
 from smsanalytics.collector.quota import Quota
 from smsanalytics.serving.admin import Admin
 from smsanalytics.serving.child import Child
+from smsanalytics.serving.metrics import Metrics
 from smsanalytics.settings import Settings
 from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.journal import Journal
@@ -68,7 +69,7 @@ class Collector:
             )
 
         space = Space(layout, reserve=settings.disk_reserve_bytes, max_backlog=settings.max_backlog_bytes)
-        monitor = Monitor(layout, space, settings.accounts)
+        monitor = Monitor(settings.accounts)
 
         self._events = GroupCommit(
             journal(f"w{number}", lazy=False),
@@ -86,7 +87,7 @@ class Collector:
         self._seconds = settings.flush_seconds
         quota = Quota(settings.rejected_bytes_per_day / settings.workers)
         self.door = Door(settings, Callbacks(self._events, self._rejected, quota, monitor), monitor)
-        self.admin = Admin(settings, self._events, monitor)
+        self.admin = Admin(settings, self._events, Metrics(monitor, layout, space))
 
     @contextlib.asynccontextmanager
     async def running(self, *listeners: socket.socket, maintain: Sequence[str] | None = None) -> AsyncIterator[None]:

@@ -1,0 +1,98 @@
+"""What is seen from outside: what the collector counted, and what the disk tells when somebody asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from smsanalytics.collector.monitor import SEEN, SHARED, Monitor
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.space import Space
+
+
+class Metrics:
+    """
+    Figures for Prometheus.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        Of the collector.
+    layout : Layout
+        Of the data directory.
+    space : Space
+        Room on its disk.
+
+    Attributes
+    ----------
+    monitor : Monitor
+        The same; what it counted is shown once it is settled.
+    """
+
+    def __init__(self, monitor: Monitor, layout: Layout, space: Space) -> None:
+        self.monitor, self._layout, self._space = monitor, layout, space
+
+    def page(self) -> bytes:
+        """All of it in the text format of Prometheus."""
+        counted = CollectorRegistry()
+        counted.register(_Shown(self._counted()))
+        counted.register(_Shown(self._of_the_disk()))
+        return generate_latest(counted)
+
+    def _counted(self) -> list[Metric]:
+        registry = self.monitor.registry
+        if SHARED in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        since = GaugeMetricFamily(
+            "smsanalytics_seconds_since_callback", "Since the last one, or the start.", labels=["account"]
+        )
+        shown: list[Metric] = [since]
+        for family in registry.collect():
+            if family.name != SEEN:
+                shown.append(family)
+                continue
+            for sample in family.samples:
+                since.add_metric([sample.labels["account"]], max(0.0, time.time() - sample.value))
+        return shown
+
+    def _of_the_disk(self) -> list[Metric]:
+        backlog = self._space.backlog()
+        figures = {
+            "backlog_segments": ("Sealed segments that wait to be published.", backlog.segments),
+            "backlog_bytes": ("Their bytes.", backlog.bytes),
+            "flush_lag_seconds": ("Age of the oldest of them.", backlog.seconds),
+            "flush_seconds": ("Of the last pass that published something.", _last_pass(self._layout)),
+            "quarantined": ("Files of lines that a recovery could not read.", self._space.quarantined()),
+            "disk_free_bytes": ("Free on the file system of the store.", self._space.free),
+            "disk_reserve_bytes": ("Below this callbacks are answered 503.", self._space.reserve),
+        }
+        return [
+            GaugeMetricFamily(f"smsanalytics_{name}", text, value)
+            for name, (text, value) in figures.items()
+            if value is not None
+        ]
+
+
+class _Shown:
+    """Metrics as a registry takes them."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._metrics
+
+
+def _last_pass(layout: Layout) -> float | None:
+    try:
+        return float(json.loads(layout.last_pass.read_bytes())["seconds"])
+    except (OSError, ValueError, KeyError):
+        return None
