@@ -118,8 +118,8 @@ class Connection(asyncio.Protocol):
             self._refuse(answer.TOO_LARGE)
 
     def _remember(self, head: bytes, body: bytes, request: Request) -> None:
-        """Know a head again if all that came after it was its body; chunks or another request would be longer."""
-        if isinstance(request.to, Account) and len(body) == len(request.body):
+        """Know a head again if all that came after it was a body; chunks or another request would be longer."""
+        if isinstance(request.to, Account) and 0 < len(body) == len(request.body):
             self._door.remember(head, Head(len(body), request.to, request.forwarded, request.closes))
 
     def eof_received(self) -> bool:

@@ -7,6 +7,7 @@ import itertools
 import random
 import re
 import socket
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -111,6 +112,20 @@ def test_whatever_came_before_and_however_it_is_cut_each_request_gets_its_answer
         assert collector.stop() == 0
     found = duckdb.sql("SELECT message_id FROM read_parquet($files)", params={"files": counting(tmp_path / "data")})
     assert sorted(row[0] for row in found.fetchall()) == stored
+
+
+@pytest.mark.parametrize("length", [b"", b"\r\nContent-Length: 0"], ids=["none", "0"])
+def test_the_beginning_of_a_head_is_none_that_came_before(collector, length):
+    """A request without a body is complete by its head alone, and so may another begin."""
+    whole, body = b"POST /callback HTTP/1.1\r\nHost: x" + length, status_body(800_001)
+    rest, expected = (
+        (b"\r\nX: y\r\n\r\n", 400) if length else (b"\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body), 200)
+    )
+    with connected(collector) as link:
+        assert answers(link, [whole + b"\r\n\r\n"], 1) == [400]
+        link.sendall(whole)
+        time.sleep(0.1)
+        assert answers(link, [rest, request("/elsewhere", body)], 2) == [expected, 404]
 
 
 def test_a_connection_ends_where_a_known_head_says_so(collector):
