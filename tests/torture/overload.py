@@ -33,6 +33,7 @@ SHORT, FULL = 2, 30
 LEAST = 0.8  #: of the peak
 LEAST_OF_SHORT, LEAST_THRIFT = 0.3, 0.6
 TIMES = 3
+MOST = 60_000  #: callbacks a second for which requests are prepared
 LEVELS = (16, 64, 256)  #: connections whose best is the peak
 CONNECTIONS, OF_ONE_ADDRESS = 760, 95
 UNDER_WAY = 16  #: requests on one connection
@@ -103,6 +104,7 @@ class Load:
         for place in range(connections):
             await self._connect(links, place, self._next)
         phase = await self._during(seconds, self._begin(links))
+        assert self._ready, "all that was prepared was answered: the peak is higher"
         self._ready = []
         await self._rest(links)
         return phase
@@ -206,7 +208,7 @@ def run(folder: Path, rounds: int) -> Outcome:
 async def _load(load: Load, seconds: int) -> tuple[Phase, Phase]:
     peak = Phase(1.0, collector=1.0)
     for level in LEVELS:
-        load.prepare(20_000 * max(1, seconds // 3))
+        load.prepare(MOST * max(1, seconds // 3))
         peak = max(peak, await load.closed(level, max(1.0, seconds / 3)), key=lambda phase: phase.rate)
     load.prepare(int(TIMES * peak.rate * seconds) + 1000)
     return peak, await load.open(TIMES * peak.rate, seconds)
