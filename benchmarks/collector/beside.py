@@ -10,10 +10,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.collector.server import Cores, Server, Uvicorn, free_port
+from benchmarks.collector.server import START_SECONDS, Cores, Server, Uvicorn, free_port
 
 
 class Fixed(Server):
@@ -113,6 +114,7 @@ class FastapiPostgresql(Uvicorn):
             subprocess.run([*make, "UTF8"], check=True, capture_output=True, user=user, cwd=place)
         options = ["-D", str(place), "-p", str(self._database), "-h", "127.0.0.1", "-k", ""]
         self.launch([_program("postgres"), *options], self._database, user)
+        asyncio.run(_ready(self.address))
 
     def stored(self) -> Iterable[int]:
         """The ids it stored."""
@@ -126,6 +128,21 @@ class FastapiPostgresql(Uvicorn):
 def _in_sqlite(folder: Path) -> list[int]:
     with contextlib.closing(sqlite3.connect(folder / "callbacks.sqlite")) as connection:
         return [int(number) for (number,) in connection.execute("SELECT id FROM callbacks")]
+
+
+async def _ready(address: str) -> None:
+    """Return when the database answers: it takes connections while it is still starting."""
+    import asyncpg
+
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            await (await asyncpg.connect(address)).close()
+            return
+        except asyncpg.CannotConnectNowError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
 
 
 async def _in_postgresql(address: str) -> list[int]:
