@@ -92,7 +92,8 @@ def cause_of(status: int | None, err: int | None) -> Code | None:
     return None if status is None else STATUSES.get(status)
 
 
-NO_STATUS = -128  #: stands for a status that is no code at all where codes are packed; none of the provider's
+NO_STATUS = -129  #: where codes are packed it stands for a status beyond the range of -128 to 127
+ERR_BITS, CODE_BITS = 16, 25  #: of a packed code: the reason, if any, plus 1; the status above it, minus `NO_STATUS`
 TEST_MODE_ERR = 200  #: the account is in test mode: nothing was really sent
 HLR_TYPE, PING_TYPE = 4, 5
 TEXT_TYPES = (0, 1, 2, 3)  #: SMS, flash, binary, WAP push: what a delivery rate speaks of

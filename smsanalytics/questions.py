@@ -806,8 +806,8 @@ def _outermost(live: Live, asked: Slice) -> tuple[Slice, Slice] | None:
     known = [span for span in spans if span]
     if not known or len(known) < len(spans) or (asked.as_of and live.as_of and asked.as_of < live.as_of):
         return None
-    start = max(filter(None, (asked.start, min(first for first, _ in known))))
-    end = min(filter(None, (asked.end, max(last for _, last in known) + timedelta(microseconds=1))))
+    start = max(filter(None, (asked.start, min(span.first for span in known))))
+    end = min(filter(None, (asked.end, max(span.last for span in known) + timedelta(microseconds=1))))
     hour = timedelta(hours=1)
     return (replace(asked, end=start + hour), replace(asked, start=end - hour)) if end - start > 72 * hour else None
 

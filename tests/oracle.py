@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 DELIVERED, FAILED, OPEN = {1, 2, 4}, {3, 6, 20, 22, 23, 24, 25}, {-2, -1, 0}
 TERMS = ("type", "parts", "cost", "sender")
+DAY = 86400
 NETWORK = ("mcc", "mnc", "operator", "country", "region")
 TOGETHER = (("type", "sender"), ("parts", "cost"), NETWORK)  # values that travel together
 
@@ -24,14 +25,56 @@ def text_of(value):
     return "" if value is None else str(value)
 
 
+def claimed(event):
+    """The time that came with a status; None where none came."""
+    return event["at"] if event.get("timed", True) else None
+
+
+def believed(event):
+    """When a status happened, by its time if that can be true, else by its receipt."""
+    claim = claimed(event)
+    possible = claim is not None and event["received"] - 30 * DAY <= claim <= event["received"] + 3600
+    return claim if possible else event["received"]
+
+
+def timed_by_first_copies(events):
+    """Each status at the time of the copy of it that was received first: a repetition is no other event."""
+    firsts = {}
+
+    def same(event):
+        return event["account"], event["message_id"], event["phone"], event["status"], claimed(event)
+
+    for event in sorted(events, key=lambda event: event["received"]):
+        firsts.setdefault(same(event), event)
+    return [event | {"at": believed(firsts[same(event)])} for event in events]
+
+
+def clusters(times):
+    """Moments in groups: each is at most 30 days after another of its group, or the first of it."""
+    groups = []
+    for at in sorted(times):
+        if groups and at - groups[-1][-1] <= 30 * DAY:
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    return groups
+
+
 def messages(events, *, as_of, tz, horizon, sends=()):
-    """One dict per (account, message_id, phone) of which a status or a send tells."""
-    groups = {}
-    for kind, told in enumerate((events, sends)):
-        for event in told:
+    """One dict per message: per cluster in time of the events of one (account, message_id, phone)."""
+    by_key = {}
+    for kind, several in enumerate((timed_by_first_copies(events), sends)):
+        for event in several:
             key = (event["account"], event["message_id"], event["phone"])
-            groups.setdefault(key, ([], []))[kind].append(event)
-    return [message(key, *group, as_of, ZoneInfo(tz), horizon) for key, group in groups.items()]
+            by_key.setdefault(key, []).append((event["sent_at"] if kind else event["at"], kind, event))
+    found = []
+    for key, several in by_key.items():
+        for times in clusters({at for at, _, _ in several}):
+            group, sent = (
+                [event for at, kind, event in several if kind == wanted and at in times] for wanted in (0, 1)
+            )
+            found.append(message(key, group, sent, as_of, ZoneInfo(tz), horizon) | {"begun": int(times[0])})
+    return found
 
 
 def calendar(at, zone):
@@ -52,7 +95,7 @@ def message(key, group, sends, as_of, zone, horizon):
             if belongs(event["status"]):
                 rank = (
                     event["at"],
-                    event["status"] if event["status"] is not None else -128,
+                    event["status"] if event["status"] is not None else -129,
                     -1 if event["err"] is None else event["err"],
                 )
                 if chosen is None or rank > chosen:
@@ -83,12 +126,12 @@ def message(key, group, sends, as_of, zone, horizon):
     state = (
         "delivered" if delivered else "failed" if failed else "unknown" if unknown else "stuck" if old else "pending"
     )
-    chosen = delivered or failed or unknown or waiting or (None, -128, -1)
+    chosen = delivered or failed or unknown or waiting or (None, -129, -1)
     seconds = arrived - start if arrived is not None and start is not None and arrived >= start else None
     result = dict(zip(("account", "message_id", "phone"), key, strict=True))
     result |= {
         "state": state,
-        "status": None if chosen[1] == -128 else chosen[1],
+        "status": None if chosen[1] == -129 else chosen[1],
         "err": 200 if any(event["err"] == 200 for event in group) else None if chosen[2] == -1 else chosen[2],
         "contradictory": bool(delivered and failed),
         "first_status_at": first,

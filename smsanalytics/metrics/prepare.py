@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.codes import HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
+from smsanalytics.codes import CODE_BITS, ERR_BITS, HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
 from smsanalytics.metrics.population import as_came, need
 
 HORIZON = timedelta(hours=72)  #: by then nearly every delivery receipt has come; a message still open is stuck
@@ -106,8 +106,8 @@ def prepare(
         .pipe(nw.maybe_convert_dtypes)  # of pandas: where a time is missing, seconds are floats
         .with_columns(
             matured=nw.col("_cohort") <= nw.lit(as_of - horizon),
-            _status=code // 2**16 % 2**8 - 2**7,
-            _err=code % 2**16 - 1,
+            _status=code // 2**ERR_BITS % 2 ** (CODE_BITS - ERR_BITS) + NO_STATUS,
+            _err=code % 2**ERR_BITS - 1,
         )
         .with_columns(
             state=_first(

@@ -16,7 +16,7 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store.flush import quoted, write
 from smsanalytics.store.layout import EventFile, Layout, live
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, SORTED_BY
-from smsanalytics.store.tables import Tables
+from smsanalytics.store.tables import REPEATING, Tables
 
 MEMORY = "500MB"  #: that DuckDB is given for it
 CHUNK = 500_000  #: events that are merged at once, so that a large date needs little memory
@@ -110,13 +110,26 @@ def jobs(
 
 
 def _each_once(table: str, of_ids: str) -> str:
-    """Rows that differ in nothing but the time of receipt are one; a repetition that differs otherwise is evidence."""
+    """
+    Rows that differ in nothing but the time of receipt are one; a repetition that differs otherwise is evidence.
+
+    Where the receipt stands for a time that did not come, or is not believed, it is no difference either.
+    """
     columns = COLUMNS[table] | HIDDEN.get(table, {})
-    if "copies" not in columns:
+    if table not in REPEATING:
         return f"FROM merging WHERE {of_ids}"
-    made = {"received_at": "min(received_at)", "copies": "sum(copies)::INTEGER"}
+    receipts = "flatten(list(list_prepend(received_at, coalesce(repeated_at, []))))"
+    made = {
+        "received_at": "min(received_at)",
+        "copies": "sum(copies)::INTEGER",
+        "repeated_at": f"nullif(list_sort({receipts})[2:], [])",
+    }
+    same = [name for name in columns if name not in made]
+    if table == "statuses":
+        made["status_at"] = "min(status_at)"
+        same[same.index("status_at")] = "CASE time_source WHEN 'received' THEN NULL ELSE status_at END"
     chosen = ", ".join(f"{made.get(name, name)} AS {name}" for name in columns)
-    return f"SELECT {chosen} FROM merging WHERE {of_ids} GROUP BY ALL"
+    return f"SELECT {chosen} FROM merging WHERE {of_ids} GROUP BY {', '.join(same)}"
 
 
 def superseded(layout: Layout, *, before: float) -> Iterator[Path]:

@@ -1,10 +1,10 @@
 """
-Newly published events → ``messages``: what they touch is written anew, and one file commits all of it.
+Newly published events → ``messages``: what they touch is written again, and one file commits all of it.
 
-A message lives on the date on which it was first seen. New events are grouped into one row per message; each row finds
-the message it belongs to among those of the dates around it; the dates that are touched are copied, with the rows
-folded in. Replacing ``live.json`` makes the copies count: a reader sees a fold whole or not at all, and a crash only
-repeats it.
+A message lives on the date of its first event. New events are grouped into one row per message; each row is joined
+with the stored rows from which it is at most `rollup.GAP` apart; the dates that this touches are copied, with the rows
+in the place of the old ones. Replacing ``live.json`` makes the copies count: a reader sees a fold whole or not at all,
+and a crash only repeats it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,22 @@ from smsanalytics.errors import NewerVersion, StoreError
 from smsanalytics.store import durable, rollup
 from smsanalytics.store.flush import count, quoted, write
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.live import Live, Span
-from smsanalytics.store.retention import kept_messages
-from smsanalytics.store.rollup import KEY
+from smsanalytics.store.live import VERSION, Live, Span
+from smsanalytics.store.prepared import COHORT
+from smsanalytics.store.retention import newest_generations
+from smsanalytics.store.rollup import GAP_DAYS, KEY, LAST_SEEN
 from smsanalytics.store.schema import MESSAGES, SORTED_BY
 from smsanalytics.store.tables import FOLDED, Tables
 
-LOOK_BACK = 7  #: how far from its first sight a message is found again [days]
+NEAR = timedelta(days=7)  #: how far from the newest dates every fold searches for messages
 OPEN_DATES = 2  #: the newest ones, which are written at every fold
-SMALL = 100_000  #: older dates with fewer messages than this are written at every fold as well
+SMALL = 100_000  #: where older dates have no more messages than this, every fold searches and writes them as well
 GATHER_SECONDS = 3600.0  #: how long updates of larger ones are gathered
 CHUNK = 2_000_000  #: events that are grouped at once
+GAP = timedelta(days=GAP_DAYS)
 
 SAME = " AND ".join(f"old.{name} = new.{name}" for name in ("message_id", "phone", "account"))
+_KEY = ", ".join(KEY)
 
 log = logging.getLogger("smsanalytics.maintenance")
 
@@ -59,7 +62,9 @@ def fold(
     """
     Bring ``messages`` up to everything published.
 
-    Updates of older dates are gathered, where these are large: `live.Live.folded` says how far they are.
+    The result is the same for one fold, many in any order and size, and a rebuild. Where older dates are large, their
+    updates are gathered: `live.Live.folded` says how far they are. Until then news of a message that is older than
+    `NEAR` stands apart from it.
 
     Parameters
     ----------
@@ -68,7 +73,7 @@ def fold(
     layout : Layout
         Of the data directory.
     anew : bool
-        Make all of it from all events, which also joins what was reported later than `LOOK_BACK`.
+        Make all of it from all events.
     now : datetime, optional
         Instead of the clock's.
     told : callable, optional
@@ -80,29 +85,29 @@ def fold(
         Whether there was anything to fold.
     """
     now = now or datetime.now(UTC)
-    live = Live(kept_messages(layout)) if anew else _live(layout)
+    before = _counting(layout)
+    live = Live() if anew or before.version < VERSION else before
+    tables = Tables(layout, connection)
+    published = {writer: layout.published(writer) for writer in layout.slots()}
     due = live.gathered_at is None or not 0 <= (now - live.gathered_at).total_seconds() < GATHER_SECONDS
     pending = live.folded != live.ahead
-    slots = {writer: layout.published(writer) for writer in layout.slots()}
-    if live.as_of and not (pending and due) and all(live.ahead.get(one, 0) == last for one, last in slots.items()):
+    if live.as_of and not (pending and due) and all(live.ahead.get(one, 0) == last for one, last in published.items()):
         return False
-    published = slots | {writer: layout.published(writer) for writer in _writers(layout) if writer not in slots}
-    files = {
-        table: layout.live_files(table, published=published, after=live.folded if due else live.ahead)
-        for table in FOLDED
-    }
-    tables = Tables(layout, connection)
-    if not any(files.values()):
-        if live.generations or live.as_of:
-            _note_nothing(tables, live, published, gathered_at=now if due or not pending else None)
-        return False
+    published |= {writer: layout.published(writer) for writer in _writers(layout) if writer not in published}
+    news = _files(layout, published, after=live.ahead)
+    due = due or tables.rows([path for paths in news.values() for path in paths]) > CHUNK
+    files = _files(layout, published, after=live.folded) if due else news
     newest = [at for table, several in files.items() if (at := tables.newest_of(table, several))]
-    as_of = max([*newest, *([live.as_of] if live.as_of else [])])
-    with _Fold(tables, live, as_of.date() - timedelta(days=OPEN_DATES - 1), told) as step:
-        step.group(files)
-        complete = due or (not pending and step.rows_of_older_dates() <= SMALL)
+    as_of = max([*newest, *([before.as_of] if before.as_of else [])], default=None)
+    if as_of is None or (live is before and not newest):
+        if live is before:
+            _note_nothing(layout, live, published, gathered_at=now if due or not pending else None)
+        return False
+    open_from = as_of.date() - timedelta(days=OPEN_DATES - 1)
+    with _Fold(tables, before, live, published, open_from, told) as step:
+        complete = step.group(files, everything=due, can_complete=not pending) or due
         generations, spans = step.write(everything=complete)
-    for day, superseded in _counting(layout).items():
+    for day, superseded in before.generations.items():
         if generations.get(day) != superseded:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(layout.message_file(day, superseded))  # its grace period begins now
@@ -121,35 +126,28 @@ def fold(
     return True
 
 
-def _live(layout: Layout) -> Live:
-    """What is folded; where nothing says so, what can never be folded again."""
+def _counting(layout: Layout) -> Live:
+    """What counts until now; where nothing readable says so, the newest file of each date, to be made again."""
     try:
-        return Live.read(layout) if layout.live_messages.exists() else Live(kept_messages(layout))
+        if layout.live_messages.exists():
+            return Live.read(layout)
     except NewerVersion:
         raise
-    except StoreError:
-        return Live(kept_messages(layout))
+    except StoreError as error:
+        log.warning("%s", error)
+    return Live(newest_generations(layout), version=VERSION - 1)
 
 
-def _counting(layout: Layout) -> Mapping[date, int]:
-    """The files of messages that counted until now."""
-    try:
-        return Live.read(layout).generations
-    except StoreError:
-        return {day: max(generations) for day, generations in layout.generations().items() if generations}
+def _files(layout: Layout, published: Mapping[str, int], after: Mapping[str, int]) -> dict[str, list[Path]]:
+    return {table: layout.live_files(table, published=published, after=after) for table in FOLDED}
 
 
-def _note_nothing(tables: Tables, live: Live, published: Mapping[str, int], gathered_at: datetime | None) -> None:
+def _note_nothing(layout: Layout, live: Live, published: Mapping[str, int], gathered_at: datetime | None) -> None:
     """Say that up to here nothing came that makes messages."""
-    as_of = live.as_of
-    if as_of is None:  # what said so was lost
-        messages = tables.of_messages(live.files(tables.layout))
-        [(seen, told)] = messages.aggregate("max(first_seen_at), max(last_status_at)").fetchall()
-        as_of = max(at.astimezone(UTC) for at in (seen, told) if at)
-    done = replace(live, ahead=published, as_of=as_of)
+    done = replace(live, ahead=published)
     if gathered_at:
-        done = replace(done, folded=published, complete_at=as_of, gathered_at=gathered_at)
-    durable.replace(tables.layout.live_messages, done.encoded())
+        done = replace(done, folded=published, complete_at=live.as_of, gathered_at=gathered_at)
+    durable.replace(layout.live_messages, done.encoded())
 
 
 def _writers(layout: Layout) -> set[str]:
@@ -158,15 +156,37 @@ def _writers(layout: Layout) -> set[str]:
 
 
 class _Fold:
-    """One fold: its rows lie in files of ``tmp/fold`` by date, so that a large one needs little memory."""
+    """
+    One fold: its rows lie in files of ``tmp/fold`` by date, so that a large one needs little memory.
 
-    def __init__(self, tables: Tables, live: Live, open_from: date, told: Watch) -> None:
-        self._tables, self._live, self._open_from, self._told = tables, live, open_from, told
+    Tables of the connection, while events whose ids are in one range are grouped:
+
+    ``fresh`` : one row per message of these events.
+    ``found`` : the stored rows of the same keys, as far as dates were searched, with the times of their events.
+    ``untimed`` : keys with a status that came without a believable time.
+    ``joined`` : the rows of both (a stored one with its ``day``) that are part of a message of which there are new
+    events, with the date of this message, ``target``.
+
+    For all of them ``leaving`` has the stored rows that are replaced, with the ``target`` of what replaces them.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        before: Live,
+        live: Live,
+        published: Mapping[str, int],
+        open_from: date,
+        told: Watch,
+    ) -> None:
+        self._tables, self._live, self._published, self._told = tables, live, published, told
         self._connection, self._layout = tables.connection, tables.layout
         self._folder = tables.layout.tmp / "fold"
         self._since = tables.layout.kept_from().get("messages", date.min)
+        self._open_from = max(open_from, self._since)
+        self._given_up = tables.given_up(before)
         used = [generation for generations in tables.layout.generations().values() for generation in generations]
-        self._generation = 1 + max([*used, *live.generations.values()], default=0)
+        self._generation = 1 + max([*used, *before.generations.values()], default=0)
 
     def __enter__(self) -> _Fold:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -176,125 +196,189 @@ class _Fold:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for table in ("fresh", "homes", "leaving", "leaving_now", "touched"):
+        for table in ("fresh", "found", "joined", "leaving", "untimed"):
             self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def group(self, files: Mapping[str, Sequence[Path]]) -> None:
-        """Make one row per message of the events in files, and put it down under the date where it belongs."""
-        key = ", ".join(KEY)
-        several = [path for paths in files.values() for path in paths]
-        ranges = self._tables.ranges(several, most=CHUNK)
-        for part, of_ids in enumerate(ranges):
-            events = [f"({self._tables.of_files(table, files[table]).filter(of_ids).sql_query()})" for table in FOLDED]
-            told = rollup.merged(rollup.rows_of_statuses(events[0]), rollup.rows_of_sends(events[1]))
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {told}")
-            self._find_homes(of_ids)
-            self._fetch_leaving(of_ids)
-            self._connection.execute(f"""
-                COPY (
-                    SELECT fresh.*, coalesce(home <= first_seen_at::DATE, false) AS known,
-                        least(home, first_seen_at::DATE) AS target
-                    FROM fresh LEFT JOIN (SELECT {key}, min("day") AS home FROM homes GROUP BY ALL) USING ({key})
-                ) TO {quoted(self._folder)} (FORMAT parquet, COMPRESSION lz4, PARTITION_BY (target), APPEND,
-                    FILENAME_PATTERN '{part}-{{uuid}}')
-            """)
-            self._told("grouping events by message", part + 1, len(ranges))
+    def group(self, files: Mapping[str, Sequence[Path]], *, everything: bool, can_complete: bool) -> bool:
+        """
+        Make one row per message of the events in files, joined with what is stored of it, and put it down by date.
 
-    def rows_of_older_dates(self) -> int:
-        """How many messages the dates hold that are touched and no longer open."""
-        older = [
-            self._layout.message_file(day, self._live.generations[day])
-            for day in self._touched(everything=True) - self._touched(everything=False)
-            if day in self._live.generations
-        ]
-        return self._tables.rows(older)
+        Returns
+        -------
+        bool
+            Whether all dates were searched and are worth writing now.
+        """
+        several = [path for paths in files.values() for path in paths]
+        ranges = self._tables.ranges(several, most=CHUNK) if everything else ["true"]
+        for part, of_ids in enumerate(ranges):
+            statuses, sends = (self._tables.of_files(table, files[table]).filter(of_ids) for table in FOLDED)
+            self._cluster(f"({statuses.sql_query()})", f"({sends.sql_query()})", of_ids, anew=not self._live.as_of)
+            searched = self._find(of_ids, everything=everything)
+            self._time_by_first_copies(of_ids, searched=searched)
+            self._join()
+            everything = everything or (searched and can_complete and self._rows_of_older_dates() <= SMALL)
+            self._put_down(part, of_ids, everything=everything)
+            self._told("grouping events by message", part + 1, len(ranges))
+        return everything
 
     def write(self, *, everything: bool) -> tuple[dict[date, int], dict[date, Span]]:
-        """Copy the dates that are touched, or the open ones of them; tell which files count then."""
+        """Copy the dates that are touched, or the open ones of them; return which files count then."""
         generations, spans = dict(self._live.generations), dict(self._live.spans)
         touched = sorted(self._touched(everything=everything))
         for number, day in enumerate(touched, start=1):
             target = self._layout.message_file(day, self._generation)
             write(self._connection, self._rows_of(day, everything=everything), self._layout.tmp / "messages", target)
-            [(rows, first, last)] = self._connection.execute(
-                "SELECT count(*), min(coalesce(sent_at, first_status_at)), max(coalesce(sent_at, first_status_at)) "
-                f"FROM read_parquet({quoted(target)})"
-            ).fetchall()
+            [(rows, *span)] = self._connection.execute(f"""
+                SELECT count(*), min({COHORT}), max({COHORT}), max({LAST_SEEN}), count(*), count(*) FILTER (untimed)
+                FROM read_parquet({quoted(target)})""").fetchall()
             if rows:
-                generations[day], spans[day] = self._generation, (first, last)
-            else:  # all of its messages were seen on an earlier date
+                generations[day], spans[day] = self._generation, Span(*span)
+            else:  # all of its messages began on an earlier date
                 generations.pop(day, None)
                 spans.pop(day, None)
             self._told("writing messages by date", number, len(touched))
         return generations, spans
 
-    def _find_homes(self, of_ids: str) -> None:
-        """Find where messages of which something new is told are kept."""
-        key = ", ".join(f"old.{name}" for name in KEY)
-        bounds = self._connection.execute("SELECT min(first_seen_at)::DATE, max(first_seen_at)::DATE FROM fresh")
-        [(first, last)] = bounds.fetchall()
-        around = timedelta(days=LOOK_BACK)
-        near = [day for day in self._live.generations if first and first - around <= day <= last + around]
-        self._kept(near, of_ids)
-        self._connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE homes AS
-            SELECT {key}, old.first_seen_at::DATE AS "day" FROM kept AS old JOIN fresh AS new ON {SAME}
-            WHERE abs(date_diff('day', old.first_seen_at::DATE, new.first_seen_at::DATE)) <= {LOOK_BACK}
-        """)
+    def _cluster(self, statuses: str, sends: str, of_ids: str, *, anew: bool) -> None:
+        """Make `fresh` of events, and of messages whose events are given up where everything is made anew."""
+        rows = [rollup.rows_of_statuses(statuses), rollup.rows_of_sends(sends)]
+        if anew and self._given_up:
+            rows.append(rollup.rows_of_messages(f"(FROM {self._given_up} WHERE {of_ids})"))
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {rollup.clustered(*rows)}")
 
-    def _fetch_leaving(self, of_ids: str) -> None:
-        """Fold rows that belong to an earlier date than where they are kept into the new ones."""
-        key = ", ".join(KEY)
+    def _find(self, of_ids: str, *, everything: bool) -> bool:
+        """Make `found` of the stored rows of the same keys, and tell whether all dates were searched."""
+        bounds = self._connection.execute(f"SELECT min(first_seen_at), max({LAST_SEEN}) FROM fresh").fetchall()
+        reach = self._reach(*bounds[0])
+        near = [day for day in reach if day >= self._open_from - NEAR]
+        beyond = sum(self._live.spans[day].rows for day in reach if day not in near)
+        searched = everything or beyond <= SMALL
+        rows = self._rows_found("fresh", reach if searched else near, of_ids)
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE found AS {rows}")
+        return searched
+
+    def _reach(self, first: datetime | None, last: datetime | None) -> list[date]:
+        """The dates whose messages what happened between two moments may be part of, or tell the times of."""
+        if first is None or last is None:
+            return []
+        until = last.astimezone(UTC).date() + GAP
+        spans = self._live.spans.items()
+        return [day for day, span in spans if (span.until >= first - GAP and day <= until) or span.untimed]
+
+    def _rows_found(self, keys: str, days: Sequence[date], of_ids: str) -> str:
+        """The query for the stored rows of some keys on some dates."""
+        self._kept(days, of_ids)
+        return f"""
+            SELECT {_KEY}, first_seen_at::DATE AS "day", first_seen_at AS first, {LAST_SEEN} AS last, untimed
+            FROM kept AS old SEMI JOIN {keys} AS new ON {SAME}"""
+
+    def _time_by_first_copies(self, of_ids: str, *, searched: bool) -> None:
+        """
+        Make the messages that have a status without a believable time of all of their events, in the place of `fresh`.
+
+        There the receipt of the first copy stands for the time, and that copy may be no new one. Their stored rows are
+        replaced, and no longer `found`.
+        """
         self._connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE leaving_now AS
-            SELECT {key}, "day", least(min("day") OVER (PARTITION BY {key}), first_seen_at::DATE) AS target
-            FROM homes JOIN fresh USING ({key}) QUALIFY "day" > target
-        """)
-        if not count(self._connection, "leaving_now"):
+            CREATE OR REPLACE TEMP TABLE untimed AS SELECT * FROM (
+                SELECT {_KEY} FROM fresh WHERE untimed UNION SELECT {_KEY} FROM found WHERE untimed
+            ) WHERE {searched}""")
+        if not count(self._connection, "untimed"):
             return
-        self._connection.execute("INSERT INTO leaving FROM leaving_now")
-        days = self._connection.execute('SELECT DISTINCT "day" FROM leaving_now').fetchall()
-        self._kept([day for (day,) in days], of_ids)
-        same = f'{SAME} AND old.first_seen_at::DATE = new."day"'
-        found = f"(SELECT old.* FROM kept AS old SEMI JOIN leaving_now AS new ON {same})"
-        both = rollup.merged("FROM fresh", rollup.rows_of_messages(found))
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {both}")
+        statuses, sends = (self._tables.events(table, published=self._published).filter(of_ids) for table in FOLDED)
+        sources = [f"({statuses.sql_query()})", f"({sends.sql_query()})", *([self._given_up] if self._given_up else [])]
+        told, sent, *rest = (
+            f"(SELECT old.* FROM {rows} AS old SEMI JOIN untimed AS new ON {SAME})" for rows in sources
+        )
+        rows = [rollup.rows_of_statuses(rollup.timed_by_first_copies(told)), rollup.rows_of_sends(sent)]
+        for table in ("fresh", "found"):
+            self._connection.execute(f"DELETE FROM {table} AS old USING untimed AS new WHERE {SAME}")
+        made = rollup.clustered(*rows, *map(rollup.rows_of_messages, rest))
+        self._connection.execute(f"INSERT INTO fresh {made}")
+        everywhere = self._rows_found("untimed", [*self._live.generations], of_ids)
+        self._connection.execute(f"""
+            INSERT INTO leaving SELECT {_KEY}, "day", min(first_seen_at)::DATE
+            FROM ({everywhere}) AS old JOIN fresh USING ({_KEY}) GROUP BY ALL""")
+
+    def _join(self) -> None:
+        """Make `joined`: rows of a key at most `rollup.GAP` apart are one message, on the date of the first of them."""
+        rows = f"""(
+            SELECT {_KEY}, first_seen_at AS first, {LAST_SEEN} AS last, NULL::DATE AS "day"
+            FROM fresh SEMI JOIN found USING ({_KEY})
+            UNION ALL SELECT {_KEY}, first, last, "day" FROM found)"""
+        numbered = rollup.numbered(rows, first="first", last="last")
+        self._connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE joined AS
+            SELECT {_KEY}, first, "day", (min(first) OVER of_message)::DATE AS target FROM ({numbered})
+            WINDOW of_message AS (PARTITION BY {_KEY}, number) QUALIFY bool_or("day" IS NULL) OVER of_message""")
+        self._connection.execute(
+            f'INSERT INTO leaving SELECT {_KEY}, "day", target FROM joined WHERE "day" IS NOT NULL'
+        )
+
+    def _put_down(self, part: int, of_ids: str, *, everything: bool) -> None:
+        """Write the messages, joined with the stored rows that they replace, into files by date."""
+        since = f"target >= DATE '{self._from(everything=everything)}'"
+        days = self._connection.execute(f'SELECT DISTINCT "day" FROM joined WHERE {since} AND "day" IS NOT NULL')
+        self._kept([day for (day,) in days.fetchall()], of_ids)
+        fresh = f"""
+            SELECT old.*, target FROM fresh AS old
+            JOIN joined AS new ON {SAME} AND new."day" IS NULL AND new.first = old.first_seen_at WHERE {since}"""
+        stored = f"""
+            SELECT old.*, target FROM ({rollup.rows_of_messages("kept")}) AS old
+            JOIN joined AS new ON {SAME} AND new."day" = old.first_seen_at::DATE WHERE {since}"""
+        self._connection.execute(f"""
+            COPY (
+                SELECT * FROM (
+                    SELECT *, first_seen_at::DATE AS target FROM fresh ANTI JOIN joined USING ({_KEY})
+                ) WHERE {since}
+                UNION ALL BY NAME {rollup.merged(fresh, stored, by=[*KEY, "target"])}
+            ) TO {quoted(self._folder)} (FORMAT parquet, COMPRESSION lz4, PARTITION_BY (target), APPEND,
+                FILENAME_PATTERN '{part}-{{uuid}}')""")
 
     def _kept(self, days: Sequence[date], of_ids: str) -> None:
         """Make `kept` of the messages of some dates."""
         files = [self._layout.message_file(day, self._live.generations[day]) for day in days]
         self._tables.of_messages(files).filter(of_ids).create_view("kept")
 
+    def _rows_of_older_dates(self) -> int:
+        """How many messages the dates hold that are touched and no longer open."""
+        targets = self._connection.execute(f"""
+            SELECT DISTINCT target FROM joined UNION SELECT DISTINCT "day" FROM leaving
+            UNION SELECT DISTINCT first_seen_at::DATE FROM fresh ANTI JOIN joined USING ({_KEY})""").fetchall()
+        spans = self._live.spans
+        return sum(spans[day].rows for (day,) in targets if day < self._open_from and day in spans)
+
     def _touched(self, *, everything: bool) -> set[date]:
         """The dates with new rows, or with rows that leave."""
         there = {date.fromisoformat(path.name.removeprefix("target=")) for path in self._folder.iterdir()}
-        leave = self._connection.execute('SELECT DISTINCT "day", target FROM leaving').fetchall()
         since = self._from(everything=everything)
-        return {day for day in there if day >= since} | {day for day, target in leave if target >= since}
+        leave = self._connection.execute(
+            f"SELECT DISTINCT \"day\" FROM leaving WHERE target >= DATE '{since}'"
+        ).fetchall()
+        return there | {day for (day,) in leave}
 
     def _from(self, *, everything: bool) -> date:
         """The first date that is written: those before are gathered, or given up."""
-        return self._since if everything else max(self._since, self._open_from)
+        return self._since if everything else self._open_from
 
     def _rows_of(self, day: date, *, everything: bool) -> str:
-        """The query that makes all rows of a date: those that were there, with what is new of them, and new ones."""
+        """The query that makes all rows of a date: those that stay, those in the place of others, and new ones."""
         parts = ", ".join(map(quoted, (self._folder / f"target={day}").glob("*.parquet")))
         since = self._from(everything=everything)
-        leave = f"(FROM leaving WHERE \"day\" = DATE '{day}' AND target >= DATE '{since}')"
+        on_date = f"FROM leaving WHERE \"day\" = DATE '{day}' AND target"
         self._kept([day] if day in self._live.generations else [], "true")
-        stay = f"(SELECT old.* FROM kept AS old ANTI JOIN {leave} AS new ON {SAME})"
+        gone = f"({on_date} >= DATE '{since}' AND target <> \"day\")"
+        stay = f"(SELECT old.* FROM kept AS old ANTI JOIN {gone} AS new ON {SAME})"
         if not parts:
             return f"FROM {stay}"
-        told = f"(FROM read_parquet([{parts}], hive_partitioning = false))"
-        new = f"(SELECT * EXCLUDE (known) FROM {told} WHERE {{}} known)"
-        touched = f"(SELECT old.* FROM kept AS old SEMI JOIN {new.format('')} AS new ON {SAME})"
-        both = rollup.merged(f"FROM {new.format('')}", rollup.rows_of_messages(touched))
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {rollup.stored(f'({both})')}")
+        stored = rollup.stored(f"(FROM read_parquet([{parts}], hive_partitioning = false))")
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {stored}")
         columns = [
             f"CASE WHEN new.message_id IS NULL THEN old.{name} ELSE new.{name} END AS {name}" for name in MESSAGES
         ]
-        stayed = f"SELECT {', '.join(columns)} FROM {stay} AS old LEFT JOIN touched AS new ON {SAME}"
-        if not count(self._connection, new.format("NOT")):
+        stayed = f"SELECT {', '.join(columns)} FROM {stay} AS old LEFT JOIN fresh AS new ON {SAME}"
+        added = f'(SELECT old.* FROM fresh AS old ANTI JOIN ({on_date} = "day") AS new ON {SAME})'
+        if not count(self._connection, added):
             return stayed  # in their order
-        return f"FROM ({stayed} UNION ALL {rollup.stored(new.format('NOT'))}) ORDER BY {SORTED_BY['messages']}"
+        return f"FROM ({stayed} UNION ALL FROM {added}) ORDER BY {SORTED_BY['messages']}"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import live
 from smsanalytics.store.live import Live
 from smsanalytics.store.schema import EVENT_TABLES
 from smsanalytics.store.tables import Tables
-from smsanalytics.store.version import require_readable
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def freshness(tables: Tables) -> Freshness:
     """Of a store as it is now; only files of the newest dates are read."""
     said = Live.read(tables.layout)
     newest = [at for table in EVENT_TABLES if table != "rejected" and (at := _newest(tables, table))]
-    return Freshness(max(newest, default=None), said.as_of, getattr(said, "complete_at", None) or said.as_of)
+    return Freshness(max(newest, default=None), said.as_of, said.complete_at or said.as_of)
 
 
 def _newest(tables: Tables, table: str) -> datetime | None:
@@ -52,8 +50,4 @@ def _newest(tables: Tables, table: str) -> datetime | None:
     day = max((day for day, files in there.items() if files), default=None)
     if day is None:
         return None
-    files = [tables.layout.event_file(table, day, file) for file in live(there[day])]
-    require_readable(files)
-    query = f"SELECT max(received_at) FROM read_parquet([{', '.join(map(quoted, files))}], union_by_name = true)"
-    [(at,)] = tables.connection.execute(query).fetchall()
-    return at.astimezone(UTC) if at else None
+    return tables.newest_of(table, [tables.layout.event_file(table, day, file) for file in live(there[day])])

@@ -6,20 +6,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from smsanalytics.errors import NewerVersion, StoreError
 from smsanalytics.store.layout import Layout
 
-VERSION = 2
-Span = tuple[datetime, datetime]
+VERSION = 3
+OLDEST = 2  #: version that is read; its messages lie on the dates of their first receipts, and may be parted
+
+
+@dataclass(frozen=True)
+class Span:
+    """
+    What the messages of a date reach over.
+
+    Attributes
+    ----------
+    first, last : datetime
+        When the first and the last of them was sent, else when its first status happened.
+    until : datetime
+        The last event of any of them.
+    rows : int
+        How many messages there are.
+    untimed : int
+        How many of them have a status without a believable time.
+    """
+
+    first: datetime
+    last: datetime
+    until: datetime
+    rows: int
+    untimed: int
 
 
 @dataclass(frozen=True)
 class Live:
     """
-    What is said there: the one commit of a fold.
+    The content of the file: the one commit of a fold.
 
     Attributes
     ----------
@@ -35,9 +60,10 @@ class Live:
         The newest among those up to `folded`.
     gathered_at : datetime or None
         When all dates were brought up to date last, by the clock.
-    spans : mapping of date to (datetime, datetime)
-        When the first and the last message of a date was sent, else when its first status happened. A date may be
-        absent: then nothing is known.
+    spans : mapping of date to Span
+        What is known of the messages of a date; of messages of an older version nothing is.
+    version : int
+        Of the file. What an older program wrote is made again by the next fold.
     """
 
     generations: Mapping[date, int] = field(default_factory=dict)
@@ -47,6 +73,7 @@ class Live:
     complete_at: datetime | None = None
     gathered_at: datetime | None = None
     spans: Mapping[date, Span] = field(default_factory=dict)
+    version: int = VERSION
 
     @classmethod
     def read(cls, layout: Layout) -> Live:
@@ -63,23 +90,12 @@ class Live:
         if not layout.live_messages.exists():
             return cls()
         try:
-            said = orjson.loads(layout.live_messages.read_bytes())
-            version = int(said["version"])
-            if version < VERSION:
+            content = orjson.loads(layout.live_messages.read_bytes())
+            version = int(content["version"])
+            if version < OLDEST:
                 raise ValueError
-            if version == VERSION:
-                return cls(
-                    {date.fromisoformat(day): generation for day, generation in said["generations"].items()},
-                    said["folded"],
-                    said.get("ahead", said["folded"]),
-                    _moment(said["as_of"]),
-                    _moment(said.get("complete_at", said["as_of"])),
-                    _moment(said.get("gathered_at")),
-                    {
-                        date.fromisoformat(day): (datetime.fromisoformat(first), datetime.fromisoformat(last))
-                        for day, (first, last) in said.get("spans", {}).items()
-                    },
-                )
+            if version <= VERSION:
+                return _decoded(content, version)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise StoreError(f"{layout.live_messages} is damaged; `smsanalytics maintain` makes it anew") from None
         raise NewerVersion(
@@ -93,24 +109,52 @@ class Live:
             layout.message_file(day, generation)
             for day, generation in sorted(self.generations.items())
             if (span := self.spans.get(day)) is None
-            or ((start is None or span[1] >= start) and (end is None or span[0] < end))
+            or ((start is None or span.last >= start) and (end is None or span.first < end))
         ]
 
     def encoded(self) -> bytes:
         """The content of ``live.json``."""
         return orjson.dumps(
             {
-                "version": VERSION,
+                "version": self.version,
                 "generations": {str(day): generation for day, generation in sorted(self.generations.items())},
                 "folded": self.folded,
                 "ahead": self.ahead,
                 "as_of": _text(self.as_of),
                 "complete_at": _text(self.complete_at),
                 "gathered_at": _text(self.gathered_at),
-                "spans": {str(day): [_text(at) for at in span] for day, span in sorted(self.spans.items())},
+                "spans": {
+                    str(day): {
+                        name: _text(value) if isinstance(value, datetime) else value
+                        for name, value in vars(span).items()
+                    }
+                    for day, span in sorted(self.spans.items())
+                },
             },
             option=orjson.OPT_INDENT_2,
         )
+
+
+def _decoded(content: Mapping[str, Any], version: int) -> Live:
+    if version == VERSION and content["generations"].keys() != content["spans"].keys():
+        raise ValueError
+    return Live(
+        generations={date.fromisoformat(day): generation for day, generation in content["generations"].items()},
+        folded=content["folded"],
+        ahead=content.get("ahead", content["folded"]),
+        as_of=_moment(content["as_of"]),
+        complete_at=_moment(content.get("complete_at", content["as_of"])),
+        gathered_at=_moment(content.get("gathered_at")),
+        spans={date.fromisoformat(day): _span(span) for day, span in content["spans"].items()}
+        if version == VERSION
+        else {},
+        version=version,
+    )
+
+
+def _span(content: Mapping[str, Any]) -> Span:
+    first, last, until = (datetime.fromisoformat(content[name]) for name in ("first", "last", "until"))
+    return Span(first, last, until, int(content["rows"]), int(content["untimed"]))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from string import Formatter
 from types import MappingProxyType
 
-from smsanalytics.codes import HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
+from smsanalytics.codes import CODE_BITS, ERR_BITS, HLR_TYPE, NO_STATUS, TEST_MODE_ERR, TEXT_TYPES
 from smsanalytics.store.rollup import START
 
 COHORT = "coalesce(sent_at, first_status_at)"
@@ -24,9 +24,9 @@ Offsets = Sequence[tuple[datetime, timedelta]]
 
 _TYPES = ", ".join(map(str, TEXT_TYPES))
 _STATE = "ENUM('delivered', 'failed', 'unknown', 'stuck', 'pending')"
-_STATUS = f"nullif(({{_code}} >> 16) - {2**7}, {NO_STATUS})::SMALLINT"
-_ERR = f"""(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} WHEN {{_code}} & {2**16 - 1} > 0
-    THEN ({{_code}} & {2**16 - 1}) - 1 END)::INTEGER"""
+_STATUS = f"nullif(({{_code}} >> {ERR_BITS}) + {NO_STATUS}, {NO_STATUS})::SMALLINT"
+_ERR = f"""(CASE WHEN {{_test_mode}} THEN {TEST_MODE_ERR} WHEN {{_code}} & {2**ERR_BITS - 1} > 0
+    THEN ({{_code}} & {2**ERR_BITS - 1}) - 1 END)::INTEGER"""
 _WEEKDAY = "(({_day} + 3) % 7 + 1)"  # 1970 began on a Thursday
 
 WORDS = {  # column: what it is, of its codes in braces; `x_if_y` is x where y holds, else something else, and quicker
@@ -104,8 +104,8 @@ class Prepared:
                 WHEN unknown_code IS NOT NULL THEN 'unknown'::{_STATE}
                 WHEN {matured} THEN 'stuck'::{_STATE} ELSE 'pending'::{_STATE} END)""",
             "_delivered": "(delivered_code IS NOT NULL)",
-            "_code": f"(coalesce(delivered_code, failed_code, unknown_code, open_code) & {2**24 - 1})",
-            "_failed_code": f"(CASE WHEN delivered_code IS NULL THEN failed_code & {2**24 - 1} END)",
+            "_code": f"(coalesce(delivered_code, failed_code, unknown_code, open_code) & {2**CODE_BITS - 1})",
+            "_failed_code": f"(CASE WHEN delivered_code IS NULL THEN failed_code & {2**CODE_BITS - 1} END)",
             "_test_mode": "test_mode",
             "_hlr": "hlr",
             "_type": "type",

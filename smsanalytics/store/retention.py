@@ -24,7 +24,6 @@ from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.schema import EVENT_TABLES
-from smsanalytics.store.tables import FOLDED
 
 PAUSE = 3600.0  #: between two looks for dates that ended [s]
 APART = timedelta(seconds=PAUSE / 2)  #: at least, two looks that together give a date up
@@ -73,18 +72,10 @@ def expire(layout: Layout, days: Mapping[str, int], *, now: datetime | None = No
     return {table: number for table, number in given_up.items() if number}
 
 
-def kept_messages(layout: Layout) -> dict[date, int]:
-    """
-    The generations of messages that can never be made anew: of dates whose events may be gone.
-
-    A fold that makes everything anew begins with these, and with nothing where no events were given up. What tells of
-    them is not ``live.json``, which may be damaged, but the newest file of each date.
-    """
-    kept_from = layout.kept_from()
-    since = kept_from.get("messages", date.min)
-    until = max((kept_from[table] for table in FOLDED if table in kept_from), default=date.min)
-    found = layout.generations()
-    return {day: max(found[day]) for day in found if since <= day < until and found[day]}
+def newest_generations(layout: Layout) -> dict[date, int]:
+    """The newest file of messages of each date that is kept, for when nothing says which of them count."""
+    since = layout.kept_from().get("messages", date.min)
+    return {day: max(found) for day, found in layout.generations().items() if day >= since and found}
 
 
 def _ended(layout: Layout, days: Mapping[str, int], today: date) -> dict[str, date]:
@@ -117,7 +108,8 @@ def _give_up_messages(layout: Layout, until: date) -> None:
     for day in live.generations.keys() - stays.keys():
         with contextlib.suppress(FileNotFoundError):
             os.utime(layout.message_file(day, live.generations[day]))  # its grace period begins now
-    durable.replace(layout.live_messages, dataclasses.replace(live, generations=stays).encoded())
+    spans = {day: span for day, span in live.spans.items() if day in stays}
+    durable.replace(layout.live_messages, dataclasses.replace(live, generations=stays, spans=spans).encoded())
 
 
 def _remove(layout: Layout, kept_from: Mapping[str, date]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from smsanalytics.codes import HLR_TYPE, NO_STATUS
+from smsanalytics.codes import HLR_TYPE
 
-VERSION = 2  #: of the Parquet files; written into each as the key `smsanalytics`
+VERSION = 3  #: of the Parquet files; written into each as the key `smsanalytics`
 
 PLAUSIBLE = "BETWEEN received_at - INTERVAL 30 DAY AND received_at + INTERVAL 1 HOUR"
 STALE = "INTERVAL 15 MINUTE"
@@ -114,21 +114,28 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
 }
 EVENT_TABLES = tuple(COLUMNS)
+CLAIMED = {"claimed_at": "TIMESTAMPTZ"}  # the time that came as text only and was not believed
+REPEATED = {"repeated_at": "TIMESTAMPTZ[]"}  # receipts of the copies that were merged into a row, after its own
 HIDDEN: dict[str, dict[str, str]] = {  # stored and not handed out: for the fold, for `as_of`, for merging files
-    "statuses": {"hlr": "BOOLEAN"},
-    "call_events": {"copies": "INTEGER"},
+    "statuses": {"hlr": "BOOLEAN", **CLAIMED, **REPEATED},
+    "incoming": {**CLAIMED, **REPEATED},
+    "confirmations": REPEATED,
+    "call_events": {"copies": "INTEGER", **REPEATED},
     "sends": {"received_at": "TIMESTAMPTZ"},
     "confirmation_requests": {"received_at": "TIMESTAMPTZ"},
 }
 
-_STATUS_AT = """coalesce(extra['status_at'], CASE time_source WHEN 'received'
-    THEN coalesce(extra['status_time'], status_at::VARCHAR) ELSE (epoch_us(status_at) // 1000000)::VARCHAR END)"""
-_SENT_AT = """coalesce(extra['sent_at'], (epoch_us(sent_at) // 1000000)::VARCHAR, extra['sent_time'],
-    'id ' || incoming_id)"""
+_CLAIMED = "(epoch_us(claimed_at) // 1000000)::VARCHAR"
+_STATUS_AT = f"""coalesce(extra['status_at'], CASE WHEN time_source <> 'received'
+    THEN (epoch_us(status_at) // 1000000)::VARCHAR END, {_CLAIMED}, extra['status_time'], '')"""
+_SENT_AT = f"""coalesce(extra['sent_at'], (epoch_us(sent_at) // 1000000)::VARCHAR, {_CLAIMED}, extra['sent_time'],
+    'id ' || incoming_id, '')"""
 _CALLED_AT = "coalesce(extra['called_at'], epoch_us(called_at)::VARCHAR)"
+STATUS = "coalesce(status::VARCHAR, extra['status'])"  #: of a status as it was signed, also beyond the type's range
 IDENTITY: dict[str, tuple[str, ...]] = {
-    # what makes two rows the same event told twice: what is signed, and its time as it was sent, believed or not
-    "statuses": ("account", "message_id", "phone", "coalesce(status::VARCHAR, extra['status'])", _STATUS_AT),
+    # two rows are copies of one event where these are equal: what is signed, and the time that came with it, believed
+    # or not. The receipt is no part of it: an event that came without a time is the same whenever it comes again.
+    "statuses": ("account", "message_id", "phone", STATUS, _STATUS_AT),
     "incoming": ("account", "phone", "to_number", "coalesce(text, extra['text_digest'])", _SENT_AT),
     "confirmations": ("account", "phone", _CALLED_AT),
     "call_events": ("account", "message_id", "phone", "keys", "extra"),
@@ -141,7 +148,9 @@ MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of th
     "message_id": "BIGINT",
     "phone": "VARCHAR",
     "first_seen_at": "TIMESTAMPTZ",
+    "received_at": "TIMESTAMPTZ",
     "sent_at": "TIMESTAMPTZ",
+    "last_sent_at": "TIMESTAMPTZ",
     "first_status_at": "TIMESTAMPTZ",
     "last_status_at": "TIMESTAMPTZ",
     "opened_at": "TIMESTAMPTZ",
@@ -156,6 +165,7 @@ MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of th
     "open_code": "BIGINT",
     "hlr": "BOOLEAN",
     "test_mode": "BOOLEAN",
+    "untimed": "BOOLEAN",
     "terms_at": "BIGINT",
     "type": "SMALLINT",
     "sender": "VARCHAR",
@@ -200,6 +210,7 @@ JOURNAL = {
     "crc": "VARCHAR",
 }
 
+COPIES = "1::INTEGER AS copies, NULL::TIMESTAMPTZ[] AS repeated_at"
 PHONE = """CASE WHEN contains(fields['phone'], '@') THEN lower(fields['phone'])
     ELSE regexp_replace(fields['phone'], '[^0-9]', '', 'g') END"""
 
@@ -227,7 +238,7 @@ def _statuses(lines: str) -> str:
             SELECT *, {_unix("status_at")} AS ts_at, {_local("status_time")} AS time_at FROM lines
         ), typed AS (
             SELECT account, TRY_CAST(fields['message_id'] AS BIGINT) AS message_id, {PHONE} AS phone,
-                {_integer("status", "SMALLINT", NO_STATUS + 1, 127)} AS status,
+                {_integer("status", "SMALLINT", -128, 127)} AS status,
                 {_integer("err", "INTEGER", 0, 65534)} AS err,
                 CASE WHEN ts_at {PLAUSIBLE} THEN 'ts' WHEN time_at {
         PLAUSIBLE
@@ -240,11 +251,12 @@ def _statuses(lines: str) -> str:
                 fields['country'] AS country, fields['region'] AS region,
                 {_integer("flag", "INTEGER", 0, 2**31 - 1)} AS flag,
                 list_has_any(map_keys(extra), {list(HLR_FIELDS)}) OR coalesce(type = {HLR_TYPE}, false) AS hlr,
+                CASE WHEN fields['status_at'] IS NULL AND time_source = 'received' THEN time_at END AS claimed_at,
                 received_at, signed_by, key, fields, extra, time_at
             FROM times
         )
         SELECT account, message_id, phone, status, err, status_at, received_at, time_source, type, parts, cost, sender,
-            operator, mcc, mnc, country, region, flag, hlr, signed_by, key, 1::INTEGER AS copies,
+            operator, mcc, mnc, country, region, flag, hlr, claimed_at, signed_by, key, {COPIES},
             {
         _with_rest(
             {
@@ -271,10 +283,11 @@ def _incoming(lines: str) -> str:
                 regexp_replace(fields['to_number'], '[^0-9]', '', 'g') AS to_number, fields['text'] AS text,
                 {_unix("sent_at")} AS ts_at, {_local("sent_time")} AS time_at,
                 CASE WHEN ts_at {PLAUSIBLE} THEN ts_at WHEN time_at {PLAUSIBLE} THEN time_at END AS sent_at,
+                CASE WHEN fields['sent_at'] IS NULL AND sent_at IS NULL THEN time_at END AS claimed_at,
                 received_at, signed_by, key, fields, extra
             FROM lines
         )
-        SELECT account, incoming_id, phone, to_number, text, sent_at, received_at, signed_by, key, 1::INTEGER AS copies,
+        SELECT account, incoming_id, phone, to_number, text, sent_at, claimed_at, received_at, signed_by, key, {COPIES},
             {
         _with_rest(
             {
@@ -298,7 +311,7 @@ def _confirmations(lines: str) -> str:
         )
         SELECT account, phone, called_at, received_at,
             coalesce(called_at NOT BETWEEN received_at - {STALE} AND received_at + {STALE}, true) AS stale,
-            signed_by, key, 1::INTEGER AS copies,
+            signed_by, key, {COPIES},
             {_with_rest({"phone": "phone IS DISTINCT FROM fields['phone']", "called_at": "called_at IS NULL"})} AS extra
         FROM typed"""
 
@@ -311,7 +324,7 @@ def _call_events(lines: str) -> str:
                 fields['keys'] AS keys, received_at, signed_by, fields, extra
             FROM lines
         )
-        SELECT account, message_id, phone, keys, received_at, signed_by, 1::INTEGER AS copies,
+        SELECT account, message_id, phone, keys, received_at, signed_by, {COPIES},
             {_with_rest(lost)} AS extra
         FROM typed"""
 

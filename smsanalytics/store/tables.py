@@ -21,7 +21,9 @@ from smsanalytics.store.prepared import COHORT
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES, VERSION
 
 FOLDED = ("statuses", "sends")  #: the tables that make messages
-DELIVERY_SECONDS_SINCE = 2  #: version of the schema from which messages tell them
+BY_EVENTS_SINCE = 3  #: version of the schema from which messages lie on the date of their first event
+REPEATING = tuple(table for table, columns in HIDDEN.items() if "repeated_at" in columns)
+NEWEST = "greatest(received_at, list_max(repeated_at))"  #: the last receipt of a row of these
 
 
 def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -73,7 +75,14 @@ class Tables:
         `published` limits them to segments up to a number for each writer, `as_of` to those received by a moment.
         """
         found = self.of_files(table, self.layout.live_files(table, published=published, until=as_of))
-        return found if as_of is None else found.filter(f"received_at <= {moment(as_of)}")
+        if as_of is None:
+            return found
+        found = found.filter(f"received_at <= {moment(as_of)}")
+        if table not in REPEATING:
+            return found
+        by_then = f"list_filter(repeated_at, lambda receipt: receipt <= {moment(as_of)})"
+        copies = f"copies - coalesce(len(repeated_at) - len({by_then}), 0)::INTEGER"
+        return found.select(f"* REPLACE ({copies} AS copies, {by_then} AS repeated_at)")
 
     def of_files(self, table: str, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
         """The events in some files of a table, as they came."""
@@ -106,7 +115,8 @@ class Tables:
 
     def newest_of(self, table: str, files: Sequence[Path]) -> datetime | None:
         """The newest receipt in some files of a table, UTC."""
-        [(at,)] = self.of_files(table, files).max("received_at").fetchall()
+        newest = NEWEST if table in REPEATING else "received_at"
+        [(at,)] = self.of_files(table, files).aggregate(f"max({newest})").fetchall()
         return at.astimezone(UTC) if at else None
 
     def distinct(
@@ -137,8 +147,8 @@ class Tables:
 
     def newest(self) -> datetime | None:
         """The newest receipt of anything but refused callbacks, UTC."""
-        tables = [self.events(table).max("received_at") for table in EVENT_TABLES if table != "rejected"]
-        found = [at.astimezone(UTC) for table in tables for (at,) in table.fetchall() if at]
+        files = {table: self.layout.live_files(table) for table in EVENT_TABLES if table != "rejected"}
+        found = [at for table, paths in files.items() if (at := self.newest_of(table, paths))]
         if folded := Live.read(self.layout).as_of:  # what it was folded from may be given up, or forgotten
             found.append(folded)
         return max(found, default=None)
@@ -161,10 +171,9 @@ class Tables:
         kept_from = self.layout.kept_from()
         if live.as_of is not None and as_of < live.as_of:
             statuses, sends = (self.events(table, published=live.ahead, as_of=as_of) for table in FOLDED)
-            given_up = max((kept_from[table] for table in FOLDED if table in kept_from), default=date.min)
-            never_again = {day: number for day, number in live.generations.items() if day < given_up}
-            seen = f"(FROM ({self._messages_of(never_again)}) WHERE first_seen_at <= {moment(as_of)})"
-            found = self.folded(statuses, sends, *([rollup.rows_of_messages(seen)] if never_again else []))
+            given_up = self.given_up(live)
+            seen = [f"(FROM {given_up} WHERE received_at <= {moment(as_of)})"] if given_up else []
+            found = self.folded(statuses, sends, *map(rollup.rows_of_messages, seen))
         else:
             found = _of_messages(live.files(self.layout, start=start, end=end))
         if "messages" in kept_from:
@@ -190,13 +199,27 @@ class Tables:
         return datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=31)
 
     def folded(self, statuses: duckdb.DuckDBPyRelation, sends: duckdb.DuckDBPyRelation, *others: str) -> str:
-        """One row per message, computed from events, and from rows that were folded before, as SQL."""
-        told = rollup.rows_of_statuses(f"({statuses.sql_query()})")
-        sent = rollup.rows_of_sends(f"({sends.sql_query()})")
-        return rollup.stored(f"({rollup.merged(told, sent, *others)})")
+        """One row per message, computed from all events, and from rows that were folded before, as SQL."""
+        events, key = f"({statuses.sql_query()})", ", ".join(rollup.KEY)
+        untimed = f"(SELECT DISTINCT {key} FROM {events} WHERE time_source = 'received')"
+        timed = f"(FROM {events} ANTI JOIN {untimed} USING ({key}))"
+        others = (*others, rollup.rows_of_sends(f"({sends.sql_query()})"))
+        resolved = rollup.timed_by_first_copies(f"(FROM {events} SEMI JOIN {untimed} USING ({key}))")
+        rows = rollup.clustered(rollup.rows_of_statuses(timed), rollup.rows_of_statuses(resolved), *others)
+        return rollup.stored(f"({rows})")
 
-    def _messages_of(self, generations: Mapping[date, int]) -> str:
-        return _of_messages([self.layout.message_file(day, number) for day, number in generations.items()])
+    def given_up(self, live: Live) -> str | None:
+        """
+        The messages that cannot be made of events again, for some of these may be given up by their age; as SQL.
+
+        None where all events are kept.
+        """
+        kept_from = self.layout.kept_from()
+        until = max((kept_from[table] for table in FOLDED if table in kept_from), default=None)
+        if until is None:
+            return None
+        files = [self.layout.message_file(day, number) for day, number in live.generations.items()]
+        return f"(FROM ({_of_messages(files)}) WHERE received_at < TIMESTAMPTZ '{until} 00:00:00+00')"
 
     def parquet(self, files: Sequence[Path], columns: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
         """The rows of files with these columns and types; one that a file lacks is NULL."""
@@ -204,14 +227,13 @@ class Tables:
 
 
 def _of_messages(files: Sequence[Path]) -> str:
-    """Messages as they are stored; where a file is too old to tell how long deliveries took, that is computed."""
-    told = version.require_readable(files)
-    older = {path: None for path in files if told.get(path, VERSION) < DELIVERY_SECONDS_SINCE}
+    """Messages as they are stored, whichever version wrote them."""
+    versions = version.require_readable(files)
+    older = {path: None for path in files if versions.get(path, VERSION) < BY_EVENTS_SINCE}
     if not older:
         return _of_parquet(files, MESSAGES)
-    computed = f"* REPLACE ({rollup.DELIVERY_SECONDS} AS delivery_seconds)"
     newer = _of_parquet([path for path in files if path not in older], MESSAGES)
-    return f"({newer}) UNION ALL SELECT {computed} FROM ({_of_parquet([*older], MESSAGES)})"
+    return f"({newer}) UNION ALL {rollup.of_older_schema(f'({_of_parquet([*older], MESSAGES)})')}"
 
 
 def _of_parquet(files: Sequence[Path], columns: Mapping[str, str]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
-import oracle
-from histories import BASE, HORIZON, collect, events, handed_out, seen_by_oracle
+from histories import collect, differences, sends_over_months, statuses_over_months
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,21 +20,22 @@ from smsanalytics.store import durable
 from smsanalytics.store import fold as fold_module
 from smsanalytics.store.compact import jobs
 from smsanalytics.store.flush import flush
-from smsanalytics.store.fold import LOOK_BACK, fold
+from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import sweep
 from smsanalytics.store.tables import Tables, connect
 
 DAY = 86400
-STEPS = ("fold", "gather", "compact", "sweep", "crash while folding", "crash while merging", "publish only")
+STEPS = ("fold", "gather", "compact", "sweep", "rebuild", "crash while folding", "crash while merging", "publish only")
 
-received_over_days = st.tuples(events, st.integers(0, LOOK_BACK - 1), st.integers(0, DAY - 1)).map(
-    lambda told: (
-        told[0] | {"received": BASE + told[1] * DAY + told[2], "account": "default", "phone": "79001230001"}
-    )  # few messages, so that much is told of each
+events = st.tuples(
+    st.one_of(statuses_over_months, statuses_over_months, sends_over_months), st.sampled_from(["w0", "w0", "w1"])
 )
-steps = st.lists(st.tuples(st.lists(received_over_days, max_size=4), st.sampled_from(STEPS)), min_size=1, max_size=6)
+again = st.integers(0, 30)  # which event before comes once more, as it was or much later, if there is one
+steps = st.lists(
+    st.tuples(st.lists(events, max_size=4), st.lists(again, max_size=2), st.sampled_from(STEPS)), min_size=1, max_size=7
+)
 
 
 class Crash(Exception):
@@ -59,6 +60,8 @@ class World:
         if step in ("fold", "gather"):
             self.now += timedelta(hours=2 if step == "gather" else 0)
             fold(self.connection, self.layout, now=self.now)
+        elif step == "rebuild":
+            fold(self.connection, self.layout, anew=True, now=self.now)
         elif step == "crash while folding":
             with crash, contextlib.suppress(Crash):
                 fold(self.connection, self.layout, now=self.now)
@@ -74,41 +77,56 @@ class World:
         for job in jobs(self.layout, Live.read(self.layout).folded, now=time.time() + 30 * DAY):
             job.merge(self.connection)
 
+    def check(self, events: list[dict], chance) -> None:
+        """Compare with a count by brute force, as of the newest receipt and of others before."""
+        store = open_store(self.layout.data)
+        receipts = sorted({event["received"] for event in events})
+        statuses = [event for event in events if "sent_at" not in event]
+        assert (store.statuses().sum("copies").fetchall()[0][0] or 0) == len(statuses)
+        assert store.as_of.timestamp() == receipts[-1]
+        for as_of in {receipts[-1], chance.choice(receipts), chance.choice(receipts)}:
+            assert differences(store, events, as_of) == []
+        for day, generation in Live.read(self.layout).generations.items():
+            rows = self.connection.read_parquet(str(self.layout.message_file(day, generation)))
+            assert rows.filter(f"first_seen_at::DATE <> DATE '{day}'").fetchall() == []
+
     def rows(self) -> list[str]:
         tables = Tables(self.layout, self.connection)
         return sorted(map(str, tables.of_messages(Live.read(self.layout).files(self.layout)).fetchall()))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps)
-def test_any_steps_in_any_order_fold_to_what_brute_force_counts(told):
+def copies(before, chosen, lags):
+    """Some of the events that came before, once more: at another time of receipt, where that is possible."""
+    for number, lag in zip(chosen, itertools.cycle(lags)):
+        if number < len(before):
+            event, _ = before[number]
+            yield event | {"received": event["received"] + lag}, "w1" if number % 2 else "w0"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps, st.sampled_from([0, 10, 1000]), st.randoms(use_true_random=False))
+def test_any_steps_in_any_order_fold_to_what_brute_force_counts(drawn, small, chance):
     with (
         tempfile.TemporaryDirectory() as directory,
-        mock.patch.multiple(fold_module, SMALL=0, CHUNK=2, OPEN_DATES=2),
+        mock.patch.multiple(fold_module, SMALL=small, CHUNK=2, NEAR=timedelta(days=1)),
         mock.patch.object(compact_module, "CHUNK", 2),
     ):
         world = World(Path(directory))
         everything = []
-        for several, step in told:
-            if several:
-                collect(world.layout, several)
-                everything += several
+        for fresh, again, step in drawn:
+            several = [*fresh, *copies(everything, again, [0, 1, 45 * DAY, -DAY])]
+            for writer in ("w0", "w1"):
+                if own := [event for event, name in several if name == writer]:
+                    collect(world.layout, own, writer)
+            everything += several
             world.publish()
             world.do(step)
         world.do("gather")
         assert Live.read(world.layout).folded == Live.read(world.layout).ahead
         if not everything:
             return
+        world.check([event for event, _ in everything], chance)
         folded = world.rows()
-        store = open_store(world.layout.data)
-        assert (store.statuses().sum("copies").fetchall()[0][0] or 0) == len(everything)
-        as_of = max(event["received"] for event in everything)
-        expected = oracle.messages(map(seen_by_oracle, everything), as_of=as_of, tz="Europe/Berlin", horizon=HORIZON)
-        found = handed_out(store, as_of)
-        assert len(found) == len(expected) == len(folded)
-        for message in expected:
-            row = found[message["account"], message["message_id"], message["phone"]]
-            assert {name: row[name] for name in message} == message
-        fold(world.connection, world.layout, anew=True)
+        world.do("rebuild")
         assert world.rows() == folded
         world.connection.close()
