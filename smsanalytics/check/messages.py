@@ -8,9 +8,9 @@ import duckdb
 
 from smsanalytics.check.finding import Finding, number_of
 from smsanalytics.errors import StoreError
-from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.live import Live
+from smsanalytics.store.live import VERSION, Live
+from smsanalytics.store.tables import Tables
 
 REBUILD = "`smsanalytics maintain --rebuild`"
 
@@ -27,6 +27,9 @@ def catalogue(layout: Layout) -> Iterator[Finding]:
         return
     if not path.exists() and any(layout.generations().values()):
         yield Finding(str(path), "is gone, so no message counts", "`smsanalytics maintain` makes it anew")
+    if live.version < VERSION:
+        found = "was written by an older smsanalytics, which could make two messages of one"
+        yield Finding(str(path), found, "`smsanalytics maintain` makes messages by the present rules")
     for file in live.files(layout):
         if not file.exists():
             yield Finding(str(path), f"names {file}, which is gone", f"{REBUILD} makes messages anew from the events")
@@ -39,17 +42,21 @@ def catalogue(layout: Layout) -> Iterator[Finding]:
 
 
 def twice(layout: Layout, connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    """Messages that are on several dates; they stay in the table ``twice`` of the connection."""
-    files = [path for path in Live.read(layout).files(layout) if path.exists()]
-    columns = "account VARCHAR, message_id BIGINT, phone VARCHAR"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE twice ({columns})")
-    if not files:
-        return
-    source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
-    keys = "account, message_id, phone"
-    connection.execute(f"INSERT INTO twice SELECT {keys} FROM {source} GROUP BY ALL HAVING count(*) > 1")
+    """Messages that have several rows; their keys stay in the table ``twice`` of the connection."""
+    live = Live.read(layout)
+    files = [path for path in live.files(layout) if path.exists()]
+    rows = Tables(layout, connection).of_messages(files).sql_query()
+    key = "account, message_id, phone"
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE twice AS
+        WITH several AS (SELECT {key} FROM ({rows}) GROUP BY ALL HAVING count(*) > 1)
+        SELECT DISTINCT {key} FROM (
+            SELECT {key}, first_seen_at AS begun_at, greatest(last_sent_at, last_status_at) AS ended_at,
+                lag(ended_at) OVER (PARTITION BY {key} ORDER BY begun_at) AS before_at
+            FROM ({rows}) SEMI JOIN several USING ({key})
+        ) WHERE begun_at <= before_at + INTERVAL 30 DAY""")
     [(count,)] = connection.execute("SELECT count(*) FROM twice").fetchall()
-    if count:
+    if count and live.folded == live.ahead:  # else some of what is new is not joined yet
         have = "has rows" if count == 1 else "have rows"
-        found = f"{number_of(count, 'message')} {have} on several dates: a status came later than is looked back"
-        yield Finding(str(layout.messages), found, f"{REBUILD} joins them")
+        found = f"{number_of(count, 'message')} {have} on several dates, at most 30 days apart"
+        yield Finding(str(layout.messages), found, f"{REBUILD} joins them; please report it")

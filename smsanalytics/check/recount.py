@@ -2,7 +2,7 @@
 The roll-up held against a recount: some days, counted from the raw events in another way.
 
 Nothing of `store.rollup` is used, so that a mistake in it would be seen: what is there a chain of minima and maxima is
-here a query over the events themselves.
+here a query over the events themselves, and a message begins with an event that no other precedes by 30 days or less.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import duckdb
 
 from smsanalytics.check.finding import Finding
 from smsanalytics.codes import DELIVERED, FAILED, OPEN
-from smsanalytics.store.flush import quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
+from smsanalytics.store.schema import IDENTITY
 from smsanalytics.store.tables import FOLDED, Tables
 
 KEY = "account, message_id, phone"
-BEGINNING = timedelta(days=7)  #: of a store whose first dates were moved away; messages of it began before
+SAME = " AND ".join(f"earlier.{name} = event.{name}" for name in KEY.split(", "))
+GAP = "INTERVAL 30 DAY"
+BEGINNING = timedelta(days=31)  #: of a store whose first dates were moved away; messages of it began before
 AGAIN = 3  #: so often it is counted, when messages are folded meanwhile
 
 FIGURES = {  # name: over one row for each message
@@ -45,7 +47,7 @@ STATE = "CASE WHEN {} THEN 'delivered' WHEN {} THEN 'failed' WHEN {} THEN 'unkno
 
 @dataclass(frozen=True)
 class Recount:
-    """Counts days of one store; ``twice`` of the connection holds the messages that are left out."""
+    """Counts days of one store; ``twice`` of the connection holds keys that are left out."""
 
     layout: Layout
     connection: duckdb.DuckDBPyConnection
@@ -105,13 +107,12 @@ class Recount:
 
     def _compared(self, day: date) -> Iterator[Finding]:
         live = Live.read(self.layout)
-        if day not in live.generations:
-            stored: list[Any] = [0 if name.startswith("count") else None for name in FIGURES.values()]
-        else:
-            stored = self._stored(live, day)
-        counted: list[Any] = stored
+        nothing: list[Any] = [0 if name.startswith("count") else None for name in FIGURES.values()]
+        stored = counted = nothing
         for upto in self._reached(live):
-            counted = self._counted(live, day, upto)
+            self._gather(live, day, upto)
+            stored = self._stored(live, day) if day in live.generations else nothing
+            counted = self._counted(day)
             if counted == stored:
                 return
         if counted == stored:
@@ -129,47 +130,70 @@ class Recount:
         file = self.layout.message_file(day, live.generations[day])
         messages = Tables(self.layout, self.connection).of_messages([file]).sql_query()
         state = STATE.format("delivered_code IS NOT NULL", "failed_code IS NOT NULL", "unknown_code IS NOT NULL")
-        return self._figures(f"SELECT *, {state} FROM ({messages}) ANTI JOIN twice USING ({KEY})")
+        return self._figures(f"SELECT *, {state} FROM ({messages}) ANTI JOIN uncertain USING ({KEY})")
 
-    def _counted(self, live: Live, day: date, upto: Mapping[str, int]) -> list[Any]:
-        tables = Tables(self.layout, self.connection)
-        statuses, sends = (tables.events(table, published=upto) for table in FOLDED)
-        statuses.create_view("recounted_statuses")
-        sends.create_view("recounted_sends")
-        others = [quoted(self.layout.message_file(at, one)) for at, one in live.generations.items() if at != day]
-        elsewhere = (
-            f"ANTI JOIN read_parquet([{', '.join(others)}], union_by_name = true) USING ({KEY})" if others else ""
-        )
-        self.connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE recounted AS
-            SELECT {KEY} FROM (
-                SELECT DISTINCT {KEY} FROM recounted_statuses
-                WHERE received_at >= TIMESTAMPTZ '{day} 00:00:00+00' AND message_id IS NOT NULL
-                    AND received_at < TIMESTAMPTZ '{day + timedelta(1)} 00:00:00+00'
-                UNION SELECT DISTINCT {KEY} FROM recounted_sends WHERE sent_at::DATE = DATE '{day}'
-            ) {elsewhere}""")
+    def _counted(self, day: date) -> list[Any]:
         known = ", ".join(str(code) for code in (*DELIVERED, *FAILED, *OPEN))
-        told = f"""
-            SELECT {KEY}, received_at AS seen_at, NULL::TIMESTAMPTZ AS sent_at, status_at,
+        events = f"""
+            SELECT {KEY}, happened_at, NULL::TIMESTAMPTZ AS sent_at, happened_at AS status_at,
                 coalesce(status IN ({_list(DELIVERED)}), false) AS delivered,
                 coalesce(status IN ({_list(FAILED)}), false) AS failed,
                 coalesce(status NOT IN ({known}), true) AS unknown,
                 coalesce(status IN ({_list(OPEN)}), false) AS waiting, {_price(of_send=False)}
-            FROM recounted_statuses SEMI JOIN recounted USING ({KEY})
+            FROM recounted_statuses
             UNION ALL
             SELECT {KEY}, sent_at, sent_at, NULL, false, false, false, false, {_price(of_send=True)}
-            FROM recounted_sends SEMI JOIN recounted USING ({KEY})"""
+            FROM recounted_sends"""
+        begins = f"""
+            SELECT {KEY}, event.happened_at AS begun_at, lead(event.happened_at) OVER of_key AS next_at
+            FROM (SELECT DISTINCT {KEY}, happened_at FROM events) AS event WHERE NOT EXISTS (
+                FROM events AS earlier WHERE {SAME} AND earlier.happened_at < event.happened_at
+                    AND earlier.happened_at >= event.happened_at - {GAP}
+            ) WINDOW of_key AS (PARTITION BY {KEY} ORDER BY event.happened_at)"""
         state = STATE.format("bool_or(delivered)", "bool_or(failed)", "bool_or(unknown)")
         counted = f"""
             SELECT min(sent_at) AS sent_at, min(status_at) AS first_status_at, max(status_at) AS last_status_at,
                 min(status_at) FILTER (delivered) AS delivered_at, {state},
                 min(status_at) FILTER (waiting) AS opened_at,
                 nullif((min(price)).parts, '')::INTEGER AS parts, nullif((min(price)).cost, '')::DECIMAL(12,4) AS cost
-            FROM ({told}) GROUP BY {KEY} HAVING min(seen_at)::DATE = DATE '{day}'"""
+            FROM events JOIN begins USING ({KEY})
+            WHERE begun_at::DATE = DATE '{day}' AND happened_at >= begun_at AND coalesce(happened_at < next_at, true)
+            GROUP BY {KEY}, begun_at"""
         seconds = "floor(epoch(delivered_at)) - floor(epoch(coalesce(sent_at, opened_at)))"
-        return self._figures(
-            f"SELECT *, CASE WHEN {seconds} >= 0 THEN {seconds} END AS delivery_seconds FROM ({counted})"
-        )
+        return self._figures(f"""
+            WITH events AS MATERIALIZED ({events}), begins AS ({begins}), counted AS ({counted})
+            SELECT *, CASE WHEN {seconds} >= 0 THEN {seconds} END AS delivery_seconds FROM counted""")
+
+    def _gather(self, live: Live, day: date, upto: Mapping[str, int]) -> None:
+        """Make tables of all events of messages that may have begun on a day, as far as that is certain."""
+        tables = Tables(self.layout, self.connection)
+        for table in FOLDED:
+            tables.events(table, published=upto).create_view(f"all_{table}")
+        self.connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE uncertain AS {self._uncertain(tables, live, day)};
+            CREATE OR REPLACE TEMP TABLE recounted AS
+                SELECT DISTINCT {KEY} FROM (
+                    SELECT {KEY} FROM all_statuses WHERE status_at::DATE = DATE '{day}' AND message_id IS NOT NULL
+                    UNION ALL SELECT {KEY} FROM all_sends WHERE sent_at::DATE = DATE '{day}'
+                ) ANTI JOIN uncertain USING ({KEY});
+            CREATE OR REPLACE TEMP TABLE recounted_sends AS FROM all_sends SEMI JOIN recounted USING ({KEY});
+            CREATE OR REPLACE TEMP TABLE recounted_statuses AS
+                SELECT *, first_value(status_at) OVER (
+                    PARTITION BY {", ".join(IDENTITY["statuses"])} ORDER BY received_at, status_at
+                ) AS happened_at FROM all_statuses SEMI JOIN recounted USING ({KEY})""")
+
+    def _uncertain(self, tables: Tables, live: Live, day: date) -> str:
+        """The query for keys whose messages may rightly begin on another day than the events that there are say."""
+        found = ["FROM twice"]
+        if given_up := tables.given_up(live):
+            found.append(f"SELECT {KEY} FROM {given_up}")
+        if live.folded != live.ahead or "messages" in self.layout.kept_from():
+            before = f"< TIMESTAMPTZ '{day} 00:00:00+00' AND {{0}} >= TIMESTAMPTZ '{day} 00:00:00+00' - {GAP}"
+            found += [
+                f"SELECT {KEY} FROM all_{table} WHERE {at} {before.format(at)}"
+                for table, at in (("statuses", "status_at"), ("sends", "sent_at"))
+            ]
+        return " UNION ".join(found)
 
     def _figures(self, messages: str) -> list[Any]:
         [row] = self.connection.execute(f"SELECT {', '.join(FIGURES.values())} FROM ({messages})").fetchall()

@@ -363,22 +363,13 @@ class _Fold:
         return self._since if everything else self._open_from
 
     def _rows_of(self, day: date, *, everything: bool) -> str:
-        """The query that makes all rows of a date: those that stay, those in the place of others, and new ones."""
+        """The query that makes all rows of a date: those that stay, in their order, and then those that are new."""
         parts = ", ".join(map(quoted, (self._folder / f"target={day}").glob("*.parquet")))
         since = self._from(everything=everything)
-        on_date = f"FROM leaving WHERE \"day\" = DATE '{day}' AND target"
+        gone = f"(FROM leaving WHERE \"day\" = DATE '{day}' AND target >= DATE '{since}')"
         self._kept([day] if day in self._live.generations else [], "true")
-        gone = f"({on_date} >= DATE '{since}' AND target <> \"day\")"
-        stay = f"(SELECT old.* FROM kept AS old ANTI JOIN {gone} AS new ON {SAME})"
+        stay = f"SELECT old.* FROM kept AS old ANTI JOIN {gone} AS new ON {SAME}"
         if not parts:
-            return f"FROM {stay}"
+            return stay
         stored = rollup.stored(f"(FROM read_parquet([{parts}], hive_partitioning = false))")
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {stored}")
-        columns = [
-            f"CASE WHEN new.message_id IS NULL THEN old.{name} ELSE new.{name} END AS {name}" for name in MESSAGES
-        ]
-        stayed = f"SELECT {', '.join(columns)} FROM {stay} AS old LEFT JOIN fresh AS new ON {SAME}"
-        added = f'(SELECT old.* FROM fresh AS old ANTI JOIN ({on_date} = "day") AS new ON {SAME})'
-        if not count(self._connection, added):
-            return stayed  # in their order
-        return f"FROM ({stayed} UNION ALL FROM {added}) ORDER BY {SORTED_BY['messages']}"
+        return f"({stay}) UNION ALL (FROM ({stored}) ORDER BY {SORTED_BY['messages']})"
