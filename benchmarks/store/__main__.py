@@ -69,7 +69,7 @@ def main() -> int:
     history = History(folder / f"store-{os.getpid()}")
     history.store.mkdir(parents=True)
     try:
-        told = history.make(days=given.days, messages=given.messages, seed=given.seed, say=_say)
+        told = history.make(days=given.days, messages=given.messages, seed=given.seed, ids=given.ids, say=_say)
         result = _asked(given, history, told)
     finally:
         if given.keep:
@@ -86,6 +86,12 @@ def _options() -> argparse.ArgumentParser:
     add("--messages", type=int, default=1_000_000, help="sent on each day")
     add("--rounds", type=int, default=5, help="of all questions")
     add("--only", nargs="+", choices=QUESTIONS, default=list(QUESTIONS), metavar="NAME", help=", ".join(QUESTIONS))
+    add(
+        "--ids",
+        choices=("drawn", "growing"),
+        default="drawn",
+        help="of messages: drawn at random, or growing with time",
+    )
     add("--seed", type=int, default=1, help="of what is drawn")
     add("--folder", type=Path, default=ROOT / "benchmarks" / ".work", help="on the disk that is to be measured")
     add("--keep", action="store_true", help="leave the history there")

@@ -12,13 +12,16 @@ from datetime import UTC, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.collector.conditions import commit
 from benchmarks.store import step
-from benchmarks.store.lines import seal
+from benchmarks.store.lines import SEGMENTS, seal
 from benchmarks.store.step import Run, Told
 from benchmarks.store.traffic import Traffic
 from smsanalytics.store.layout import Layout
 
+MINUTES = 5  #: that are measured
 FIRST_DAYS = 4  #: of which pandas reads the raw events
 ROOM_PER_MESSAGE, ROOM_PER_MESSAGE_AND_DAY = 4_000, 350  #: what the largest moment takes of the disk [bytes]
 LEAST_ROOM = 2**28  #: [bytes]
@@ -51,10 +54,20 @@ class History:
         found: Told | None = json.loads(path.read_text("utf-8")) if path.exists() else None
         return found
 
-    def make(self, *, days: int, messages: int, seed: int, say: Callable[[str], None], run: Run = step.run) -> Told:
-        """Make it, and measure each day."""
-        traffic, layout = Traffic(messages, seed), Layout(self.store)
-        told: Told = commit("store") | {"days": days, "messages_per_day": messages, "seed": seed, "by_day": []}
+    def make(
+        self,
+        *,
+        days: int,
+        messages: int,
+        seed: int,
+        say: Callable[[str], None],
+        ids: str = "drawn",
+        run: Run = step.run,
+    ) -> Told:
+        """Make it, and measure each day; and then, on a copy that goes on for half a day, single minutes."""
+        traffic, layout = Traffic(messages, seed, ids), Layout(self.store)
+        made = {"days": days, "messages_per_day": messages, "seed": seed, "ids": ids}
+        told: Told = commit("store") | made | {"by_day": []}
         number = 0
         for done in range(1, days + 1):
             started = time.perf_counter()
@@ -70,8 +83,30 @@ class History:
             if done == min(FIRST_DAYS, days):
                 _keep(self.store, self.early)
         told |= {"size": run("size", data=self.store), "early": run("size", data=self.early)}
+        told["by_minute"] = self._minutes(traffic, number, say, run)
         (self.folder / "history.json").write_text(json.dumps(told), "utf-8")
         return told
+
+    def _minutes(self, traffic: Traffic, number: int, say: Callable[[str], None], run: Run) -> list[Told]:
+        """Publish and fold the minutes after noon of the next day, each on its own, as the maintenance does."""
+        data = self.folder / "minutes"
+        _keep(self.store, data)
+        shutil.copytree(self.store / "journal", data / "journal")
+        layout, found = Layout(data), []
+        day, events = traffic.next()
+        noon = datetime.combine(day, clock(12), UTC)
+        since_noon = events.received_at // 10**6 - int(noon.timestamp())
+        for minute in range(MINUTES + 1):  # the first of them is all of the morning
+            until = noon + timedelta(minutes=minute)
+            came = (since_noon < 60 * minute) & (since_noon >= 60 * (minute - 1) if minute else True)
+            part = events.at(np.flatnonzero(came))
+            number = seal(layout, day, part, traffic.networks, after=number, segments=1 if minute else SEGMENTS)
+            row = {"flush": run("flush", data=data), "fold": run("fold", data=data, until=until)}
+            if minute:
+                found.append(row)
+                say(f"{until}: flush {row['flush']['seconds']:.2f} s, fold {row['fold']['seconds']:.2f} s")
+        shutil.rmtree(data)
+        return found
 
 
 def _keep(store: Path, copy: Path) -> None:

@@ -25,14 +25,16 @@ _NETWORK = ("mcc", "mnc", "operator", "country", "region")
 _MOSCOW = 3 * 3_600
 
 
-def seal(layout: Layout, day: date, events: Events, networks: Sequence[Network], *, after: int) -> int:
-    """Write all events of a date as segments whose numbers follow `after`; returns the last number."""
+def seal(
+    layout: Layout, day: date, events: Events, networks: Sequence[Network], *, after: int, segments: int = SEGMENTS
+) -> int:
+    """Write events of a date as segments whose numbers follow `after`; returns the last number."""
     slot = layout.slot(WRITER)
     slot.mkdir(parents=True, exist_ok=True)
-    for number, chosen in enumerate(np.array_split(np.arange(len(events)), SEGMENTS), start=after + 1):
+    for number, chosen in enumerate(np.array_split(np.arange(len(events)), segments), start=after + 1):
         content = b"".join(lines(events.at(chosen), networks))
         (slot / SegmentFile(number, day, "sealed").name).write_bytes(content)
-    return after + SEGMENTS
+    return after + segments
 
 
 def lines(events: Events, networks: Sequence[Network]) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ AT_MOST: dict[str, tuple[float, int]] = {  # target: its bound, and from how man
     "fold_seconds": (8.0, MONTH),
     "fold_peak_gb": (1.0, MONTH),
     "fold_day30_vs_day9": (1.3, MONTH),
+    "minute_seconds": (1.0, MONTH),
     "bytes_per_event": (17.0, 1),
     "bytes_per_message": (35.0, 1),
 }
@@ -89,6 +90,7 @@ def figures(history: Mapping[str, Any]) -> dict[str, float]:
     """Of making the history: medians over its days; folds as they are at its end."""
     rows, size = history["by_day"], history["size"]
     last = rows[-len(LATE_FOLD) :]
+    minutes = [row["flush"]["seconds"] + row["fold"]["seconds"] for row in history.get("by_minute", [])]
     return {
         "flush_events_per_second": round(median(row["flush"]["events"] / row["flush"]["seconds"] for row in rows), 0),
         "flush_peak_gb": round(max(row["flush"]["peak_bytes"] for row in rows) / GB, 3),
@@ -99,7 +101,7 @@ def figures(history: Mapping[str, Any]) -> dict[str, float]:
         "fold_peak_gb": round(max(row["fold"]["peak_bytes"] for row in rows) / GB, 3),
         "bytes_per_event": round(size["events_bytes"] / size["events"], 2),
         "bytes_per_message": round(size["messages_bytes"] / size["messages"], 2),
-    }
+    } | ({"minute_seconds": round(median(minutes), 3)} if minutes else {})
 
 
 def ratios(rounds: Sequence[Mapping[str, Row]]) -> dict[str, list[float]]:

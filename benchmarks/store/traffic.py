@@ -110,11 +110,13 @@ class Traffic:
         Sent on each day.
     seed : int
         The same seed makes the same events.
+    ids : str
+        Ids of messages: ``drawn`` at random, or ``growing`` with the time.
     """
 
-    def __init__(self, messages: int, seed: int) -> None:
+    def __init__(self, messages: int, seed: int, ids: str = "drawn") -> None:
         self.networks = networks(seed)
-        self._messages, self._seed = messages, seed
+        self._messages, self._seed, self._ids = messages, seed, ids
         self._number = 0
         self._later: dict[int, list[Events]] = {}
 
@@ -140,7 +142,7 @@ class Traffic:
         parts = 1 + np.searchsorted(np.cumsum(PARTS[:-1]), chance.random(n), side="right")
         prices = np.array([one.price for one in self.networks])
         sent = {
-            "message_id": chance.integers(1, 2**31, n),
+            "message_id": chance.integers(1, 2**31, n) if self._ids == "drawn" else _ranks(passed) + self._number * n,
             "phone": chance.integers(0, PHONES, n),
             "operator": operator,
             "sender": _zipf(chance, n, SENDERS),
@@ -188,6 +190,13 @@ class Traffic:
         cause = np.searchsorted(np.cumsum(CAUSE_SHARES[:-1]), chance.random(n), side="right")
         statuses, errs = np.array(CAUSES).T
         return np.where(delivered, 1, statuses[cause]), np.where(delivered, 0, errs[cause])
+
+
+def _ranks(times: Numbers) -> Numbers:
+    """The place of each in the order of time, from 1 on."""
+    places = np.empty(len(times), np.int64)
+    places[np.argsort(times, kind="stable")] = np.arange(1, len(times) + 1)
+    return places
 
 
 def _zipf(chance: np.random.Generator, n: int, kinds: int) -> Numbers:
