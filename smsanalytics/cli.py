@@ -601,11 +601,14 @@ def demo(
     ] = None,
     messages: Annotated[int, typer.Option(min=100, help="How many messages to simulate.")] = 10_000,
     seed: Seed = 1,
+    flush_seconds: Annotated[
+        float, typer.Option(min=0.1, help="How long the collector waits before it publishes; no figure depends on it.")
+    ] = 2.0,
 ) -> None:
     """See it work: collect a fortnight's simulated callbacks, and hold the delivery rates against the truth."""
     from smsanalytics.demo import run
 
-    raise typer.Exit(0 if run(data, messages=messages, seed=seed) else 1)
+    raise typer.Exit(0 if run(data, messages=messages, seed=seed, flush_seconds=flush_seconds) else 1)
 
 
 def main() -> None:

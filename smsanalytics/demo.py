@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import re
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,12 +27,16 @@ from rich.table import Table
 
 from smsanalytics.api import Store, open_store
 from smsanalytics.charts.drawing import Drawing
+from smsanalytics.difference import Difference, differences, in_words
 from smsanalytics.errors import SmsAnalyticsError
 from smsanalytics.periods import zone_of
 from smsanalytics.provider.simulator import World, send, tell
 from smsanalytics.provider.truth import Answer, Truth
 from smsanalytics.report.figures import ask
 from smsanalytics.report.page import render
+from smsanalytics.settings import DEFAULT_ACCOUNT
+from smsanalytics.store.layout import Layout
+from smsanalytics.store.maintenance import Maintenance
 
 ZONE = "Europe/Moscow"
 RUSH = timedelta(minutes=10)  #: confirmations happen now: a call that is told of 15 minutes late confirms nothing
@@ -40,10 +47,12 @@ QUESTIONS: dict[str, tuple[list[str], ...]] = {
     "reply_rate": (["sender"], []),
     "confirmation_success": (["purpose"], []),
 }
-START_SECONDS, STOP_SECONDS = 20.0, 90.0
+FLUSH_SECONDS = 2.0  #: so that a demo of seconds is published and folded several times
+PATIENCE = 300.0  #: with a collector that lives, and neither answers nor adds a line to its log [s]
+PAUSE = 0.05  #: between two looks at it [s]
 
 
-def run(data: Path | None, *, messages: int, seed: int) -> bool:
+def run(data: Path | None, *, messages: int, seed: int, flush_seconds: float = FLUSH_SECONDS) -> bool:
     """
     Collect simulated callbacks, ask the four questions and compare every count with the truth.
 
@@ -53,6 +62,8 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
         A new or empty directory for the store; a temporary one by default.
     messages, seed : int
         Of the world.
+    flush_seconds : float, default 2
+        How long the collector waits before it publishes. [s]
 
     Returns
     -------
@@ -65,38 +76,24 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     if data.is_dir() and any(data.iterdir()):
         raise SmsAnalyticsError(f"{data} is not empty; the demo wants a store of its own")
     data.mkdir(parents=True, exist_ok=True)
-    world = World.make(messages, seed=seed, asking=RUSH)
-    secret, token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-    posts = world.posts(secret, formats=0.05) + [press.body for press in world.key_presses()]
-    say(
-        f"A fortnight of traffic: {messages:,} messages, {len(world.incoming):,} texts of subscribers, "
-        f"{len(world.asked):,} confirmation requests; {len(posts):,} callbacks as forms, XML and JSON."
-    )
-
     log = data / "demo" / "collector.log"
     log.parent.mkdir()
-    with _collector(data, log, secret, token) as (url, admin):
-        say(f"The collector listens on {url}; every 200 means that the event is on the disk.")
-        started = time.monotonic()
-        told = tell(f"{admin}/sends", world.sends(), token) + tell(
-            f"{admin}/confirmation-requests", world.requests(), token
-        )
-        answers = send(url, posts, progress=console.is_terminal)
-        seconds = time.monotonic() - started
-    said = ", ".join(f"{count:,} × {status}" for status, count in sorted(answers.items()))
-    say(f"Answered in {seconds:.1f} s ({len(posts) / seconds:,.0f}/s): {said}. 403 are the forged ones.")
-    say(f"Of {told:,} sends and requests it was told on {admin}, by the customer's own system.")
 
+    world = World.make(messages, seed=seed, asking=RUSH)
+    _collect(world, data, log, flush_seconds, console)
     store = open_store(data, tz=ZONE)
     if store.as_of is None:
         raise SmsAnalyticsError(f"nothing was collected in {data}")
+    world = as_received(world, store)
+    if late := sum(call.stale for call in world.calls):
+        say(f"{late:,} confirmation calls reached the collector more than 15 minutes late, and so confirm nothing.")
     truth = Truth(world, int(store.as_of.timestamp()), int(store.horizon.total_seconds()))
     console.print(_beside_the_truth(store.delivery_rate(["operator"]), truth.delivery_rate(["operator"])))
     console.print(_four_answers(store))
-    differences = compare(store, truth)
-    for difference in differences:
-        say(f"Differs from the truth: {difference}", style="red")
-    if not differences:
+    found = compare(store, truth)
+    for line in in_words(found):
+        say(f"Differs from the truth: {line}", style="red")
+    if not found:
         asked = sum(map(len, QUESTIONS.values()))
         say(f"All counts and quantiles of {asked} questions equal the truth: {', '.join(QUESTIONS)}.", style="green")
     say(
@@ -105,32 +102,90 @@ def run(data: Path | None, *, messages: int, seed: int) -> bool:
     )
     page = log.with_name("report.html")
     page.write_text(_page(store, store.as_of), "utf-8")
-    columns = ["sender", "submitted", "delivery_rate"]
-    question = f"sms.open_store({str(data)!r}, tz={ZONE!r}).delivery_rate(['sender']).filter({columns})"
+    opened = f'sms.open_store({json.dumps(str(data), ensure_ascii=False)}, tz="{ZONE}")'
+    shown = f'{opened}.delivery_rate(["sender"]).filter(["sender", "submitted", "delivery_rate"])'
+    python = shlex.quote(sys.executable)
     say(f"\nPage:   {page}")
     say(f"Store:  {data}   (plain Parquet; page and log lie in its folder demo)")
-    say(f"Ask:    {sys.executable} -m smsanalytics metric latency --by operator --data {data}")
-    say(f'Try:    {sys.executable} -c "import smsanalytics as sms; print({question})"')
+    say(f"Ask:    {python} -m smsanalytics metric latency --by operator --data {shlex.quote(str(data))}")
+    say(f"Try:    {python} -c {shlex.quote(f'import smsanalytics as sms; print({shown})')}")
     say("        or the README: more questions, a notebook, and how to collect your own callbacks")
-    return not differences
+    return not found
 
 
-def compare(store: Store, truth: Truth) -> list[str]:
-    """Every question whose counts differ from the truth, in words; empty if none does."""
-    differences = []
+def _collect(world: World, data: Path, log: Path, flush_seconds: float, console: Console) -> None:
+    """Send everything that happened in a world to a collector, and wait until it is published."""
+    say = functools.partial(console.print, soft_wrap=True, highlight=False, markup=False)
+    secret, token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    posts = world.posts(secret, formats=0.05) + [press.body for press in world.key_presses()]
+    say(
+        f"A fortnight of traffic: {len(world.messages):,} messages, {len(world.incoming):,} texts of subscribers, "
+        f"{len(world.asked):,} confirmation requests; {len(posts):,} callbacks as forms, XML and JSON."
+    )
+    with _collector(data, log, secret, token, flush_seconds) as (url, admin):
+        say(f"The collector listens on {url}; every 200 means that the event is on the disk.")
+        started = time.monotonic()
+        stored = tell(f"{admin}/sends", world.sends(), token, timeout=PATIENCE) + tell(
+            f"{admin}/confirmation-requests", world.requests(), token, timeout=PATIENCE
+        )
+        answers = send(url, posts, progress=console.is_terminal, timeout=PATIENCE)
+        seconds = time.monotonic() - started
+    with Maintenance(Layout(data), {DEFAULT_ACCOUNT: ZONE}, patience=PATIENCE) as maintenance:
+        maintenance.run()  # on a slow machine the collector's own is ended before it is done
+    counts = ", ".join(f"{count:,} × {status}" for status, count in sorted(answers.items()))
+    say(f"Answered in {seconds:.1f} s ({len(posts) / seconds:,.0f}/s): {counts}. 403 are the forged ones.")
+    say(f"The customer's own system reported {stored:,} sends and requests on {admin}.")
+
+
+def as_received(world: World, store: Store) -> World:
+    """
+    Put the receipts of a store on the confirmation calls of a world: one that is received too late confirms nothing.
+
+    When a call is received depends on how fast the machine is, so the world cannot know it beforehand.
+
+    Parameters
+    ----------
+    world : World
+        As it was made.
+    store : Store
+        That was sent its calls.
+    """
+    rows = store.confirmations().select("phone, epoch(called_at)::BIGINT, epoch_us(received_at)").fetchall()
+    received = {(phone, at): microseconds for phone, at, microseconds in rows}
+    calls = [replace(call, received_at=received.get((call.phone, call.at), call.received_at)) for call in world.calls]
+    return replace(world, calls=tuple(calls))
+
+
+def compare(store: Store, truth: Truth) -> list[Difference]:
+    """
+    Ask a store every question, and keep the groups whose counts are not those of the truth.
+
+    Parameters
+    ----------
+    store : Store
+        In the zone of the demo.
+    truth : Truth
+        Of the world that the store was sent.
+
+    Returns
+    -------
+    list of Difference
+        Question by question, in the order of `QUESTIONS`; empty if every count is true.
+    """
+    found: list[Difference] = []
     for name, groupings in QUESTIONS.items():
         for by in groupings:
             true = getattr(truth, name)(by)
-            found = {}
-            for row in getattr(store, name)(by).to_dict("records"):
-                key = tuple(_text(row[column]) for column in by)
-                counts = next(iter(true.values()))
-                found[key] = {count: None if pd.isna(row[count]) else int(row[count]) for count in counts}
-            if found != true:
-                differences.append(f"{name} by {', '.join(by) or 'nothing'}")
-    if store.call_events().shape[0] != len(truth.world.pressed):
-        differences.append("key presses")
-    return differences
+            counts = next(iter(getattr(truth, name)([]).values()))
+            rows = getattr(store, name)(by).to_dict("records")
+            answer = {tuple(_text(row[column]) for column in by): _counts(row, counts) for row in rows}
+            found += differences(name, by, answer, true)
+    pressed = {"key presses": store.call_events().shape[0]}, {"key presses": len(truth.world.pressed)}
+    return found + differences("call_events", [], {(): pressed[0]}, {(): pressed[1]})
+
+
+def _counts(row: Mapping[Any, Any], names: Iterable[str]) -> dict[str, int | None]:
+    return {name: None if pd.isna(row[name]) else int(row[name]) for name in names}
 
 
 def _text(value: Any) -> str:
@@ -143,54 +198,75 @@ def _text(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def _collector(data: Path, log: Path, secret: str, token: str) -> Iterator[tuple[str, str]]:
-    """A collector in a process of its own, with no settings but these; stopped by SIGTERM at the end."""
+def _collector(data: Path, log: Path, secret: str, token: str, flush_seconds: float) -> Iterator[tuple[str, str]]:
+    """Run a collector in a process of its own, with no settings but these; stop it by SIGTERM at the end."""
     command = [sys.executable, "-m", "smsanalytics", "serve", "--data", str(data), "--host", "127.0.0.1", "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSANALYTICS_")}
     environment |= {
         "SMSANALYTICS_SECRET": secret,
         "SMSANALYTICS_ADMIN_TOKEN": token,
         "SMSANALYTICS_ACCOUNTS__DEFAULT__CALL_EVENTS__KEYS": "digits",
-        "SMSANALYTICS_FLUSH_SECONDS": "2",
+        "SMSANALYTICS_FLUSH_SECONDS": str(flush_seconds),
     }
+    for limit in ("HEADER", "BODY", "IDLE"):  # that the simulator may need on a slow machine
+        environment[f"SMSANALYTICS_{limit}_SECONDS"] = str(PATIENCE)
     with log.open("w") as lines:
         collector = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines, cwd=log.parent)
         try:
-            yield _addresses(log, collector)
+            _wait(log, lambda: _addresses(log) is not None or collector.poll() is not None)
+            addresses = _addresses(log)
+            if addresses is None:
+                raise SmsAnalyticsError(f"the collector did not start; its log is {log}")
+            yield addresses
         finally:
             collector.send_signal(signal.SIGTERM)
             try:
-                ended = collector.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+                _wait(log, lambda: collector.poll() is not None)
+            except SmsAnalyticsError:
                 collector.kill()
-                raise SmsAnalyticsError(
-                    f"the collector did not stop in {STOP_SECONDS:.0f} s; its log is {log}"
-                ) from None
-    if ended != 0:
-        raise SmsAnalyticsError(f"the collector ended with {ended}; its log is {log}")
+                raise
+    if collector.returncode != 0:
+        raise SmsAnalyticsError(f"the collector ended with {collector.returncode}; its log is {log}")
 
 
-def _addresses(log: Path, collector: subprocess.Popen[bytes]) -> tuple[str, str]:
-    """Of the handler, and of the admin listener."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and collector.poll() is None:
-        said = log.read_text()
-        handler, admin = re.search(r"listening on ([^\s\"]+)", said), re.search(r"admin on ([^\s\"]+)", said)
-        if handler and admin:
-            return handler[1], admin[1]
-        time.sleep(0.05)
-    raise SmsAnalyticsError(f"the collector did not start; its log is {log}")
+def _wait(log: Path, done: Callable[[], bool]) -> None:
+    """Wait until something is done, however slow the machine is, while the collector's log grows now and then."""
+    size, quiet = 0, 0.0  # counted in rounds of this loop: where time passes and nothing runs, nobody is late
+    while not done():
+        grown = log.stat().st_size
+        quiet = quiet + PAUSE if grown == size else 0.0
+        size = grown
+        if quiet > PATIENCE:
+            raise SmsAnalyticsError(f"the collector has logged nothing for {PATIENCE:.0f} s; its log is {log}")
+        time.sleep(PAUSE)
+
+
+def _addresses(log: Path) -> tuple[str, str] | None:
+    """Read the addresses of the handler and of the admin listener; None while the log lacks them."""
+    lines = log.read_text()
+    handler, admin = re.search(r"listening on ([^\s\"]+)", lines), re.search(r"admin on ([^\s\"]+)", lines)
+    return (handler[1], admin[1]) if handler and admin else None
 
 
 def _beside_the_truth(found: pd.DataFrame, true: Answer) -> Table:
-    table = Table(title="Delivery rate by operator, last fortnight", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("operator", "submitted", "delivered", "in truth", "rate", "95 % interval"):
+    """Make a table of each operator's counts, with the true ones beside them; rows that differ are red."""
+    table = Table(
+        title="Delivery rate by operator, last fortnight",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("operator", "submitted", "truth", "delivered", "truth", "rate", "95 % interval"):
         table.add_column(name, justify="left" if name == "operator" else "right", no_wrap=True)
-    for row in found.to_dict("records"):
-        truth = true.get((_text(row["operator"]),), {})
-        counts = [f"{count or 0:,}" for count in (row["submitted"], row["delivered"], truth.get("delivered"))]
-        interval = f"{row['delivery_rate_low']:.1%} – {row['delivery_rate_high']:.1%}"
-        table.add_row(_text(row["operator"]) or "(not reported)", *counts, f"{row['delivery_rate']:.2%}", interval)
+    rows: dict[tuple[str, ...], dict[Any, Any]] = {(_text(row["operator"]),): row for row in found.to_dict("records")}
+    for group in [*rows, *sorted(true.keys() - rows.keys())]:
+        row, truth = rows.get(group, {}), true.get(group, {})
+        pairs = [(row.get(count), truth.get(count)) for count in ("submitted", "delivered")]
+        counts = ["–" if count is None else f"{count:,}" for pair in pairs for count in pair]
+        rate = f"{row['delivery_rate']:.2%}" if row else "–"
+        interval = f"{row['delivery_rate_low']:.1%} – {row['delivery_rate_high']:.1%}" if row else "–"
+        style = None if all(count == right for count, right in pairs) else "red"
+        table.add_row(group[0] or "(not reported)", *counts, rate, interval, style=style)
     return table
 
 

@@ -70,6 +70,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "errors",
     },
     "refusals": {"recovery", "collector.accounts", "wire", "errors"},
+    "difference": set(),
     "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }
 EVERYTHING = {"cli", "demo", "__init__", "__main__"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -18,9 +19,12 @@ from smsanalytics.provider.world import World
 __all__ = ["World", "send", "tell"]
 
 LINES = 5_000  #: in one body
+TIMEOUT = 30.0  #: of an answer [s]
 
 
-def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: bool = False) -> Counter[int]:
+def send(
+    url: str, posts: Sequence[bytes], *, connections: int = 16, progress: bool = False, timeout: float = TIMEOUT
+) -> Counter[int]:
     """
     Post bodies over kept-alive connections, in order as far as several connections allow.
 
@@ -34,6 +38,8 @@ def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: b
         How many are used at once.
     progress : bool
         Draw a bar on stderr.
+    timeout : float, default 30
+        How long each answer may take. [s]
 
     Returns
     -------
@@ -63,7 +69,7 @@ def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: b
 
         def connection() -> Counter[int]:
             connect = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
-            link = connect(target.hostname or "", target.port, timeout=30)
+            link = connect(target.hostname or "", target.port, timeout=timeout)
             answered: Counter[int] = Counter()
             for body in bodies():
                 link.request("POST", target.path, body, {"Content-Type": "application/x-www-form-urlencoded"})
@@ -79,12 +85,11 @@ def send(url: str, posts: Sequence[bytes], *, connections: int = 16, progress: b
                 for one in [pool.submit(connection) for _ in range(connections)]:
                     answers += one.result()
         except (OSError, http.client.HTTPException) as error:
-            why = getattr(error, "strerror", None) or type(error).__name__
-            raise SmsAnalyticsError(f"no answer from {target.netloc}: {why}") from None
+            raise _unanswered(target.netloc, error) from None
     return answers
 
 
-def tell(url: str, records: Sequence[Mapping[str, object]], token: str) -> int:
+def tell(url: str, records: Sequence[Mapping[str, object]], token: str, *, timeout: float = TIMEOUT) -> int:
     """
     Tell a collector's admin listener of sends or of confirmation requests, as the customer's system would.
 
@@ -96,6 +101,8 @@ def tell(url: str, records: Sequence[Mapping[str, object]], token: str) -> int:
         As `World.sends` or `World.requests` give them.
     token : str
         The admin token.
+    timeout : float, default 30
+        How long each answer may take. [s]
 
     Returns
     -------
@@ -105,18 +112,26 @@ def tell(url: str, records: Sequence[Mapping[str, object]], token: str) -> int:
     Raises
     ------
     SmsAnalyticsError
-        If it refuses them.
+        If it refuses them, or nobody listens there.
     """
     target = urlsplit(url)
-    link = http.client.HTTPConnection(target.hostname or "", target.port, timeout=30)
     stored = 0
     for first in range(0, len(records), LINES):
         lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in records[first : first + LINES])
-        link.request("POST", target.path, lines.encode(), {"Authorization": f"Bearer {token}"})
-        response = link.getresponse()
-        said = response.read()
+        # a connection for each body: one that is kept would be closed on a sender that takes long to write the next
+        link = http.client.HTTPConnection(target.hostname or "", target.port, timeout=timeout)
+        with contextlib.closing(link):
+            try:
+                link.request("POST", target.path, lines.encode(), {"Authorization": f"Bearer {token}"})
+                response = link.getresponse()
+                said = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise _unanswered(target.netloc, error) from None
         if response.status != 200:
             raise SmsAnalyticsError(f"{target.path} answered {response.status}: {said.decode().strip()}")
         stored += json.loads(said)["stored"]
-    link.close()
     return stored
+
+
+def _unanswered(address: str, error: Exception) -> SmsAnalyticsError:
+    return SmsAnalyticsError(f"no answer from {address}: {getattr(error, 'strerror', None) or type(error).__name__}")
