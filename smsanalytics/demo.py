@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,7 +41,8 @@ from smsanalytics.store.maintenance import Maintenance
 
 ZONE = "Europe/Moscow"
 RUSH = timedelta(minutes=10)  #: confirmations happen now: a call that is told of 15 minutes late confirms nothing
-QUESTIONS: dict[str, tuple[list[str], ...]] = {
+Questions = Mapping[str, Sequence[Sequence[str]]]  #: name of a metric: by what it is asked
+QUESTIONS: Questions = {
     "delivery_rate": (["day"], ["hour"], ["operator"], ["sender"], ["type"], ["tag"], []),
     "latency": (["operator"], ["sender"], []),
     "inbound_volume": (["day"], ["to_number"], []),
@@ -70,6 +72,8 @@ def run(data: Path | None, *, messages: int, seed: int, flush_seconds: float = F
     bool
         Whether every count was true.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack some letters
     console = Console()
     say = functools.partial(console.print, soft_wrap=True, highlight=False, markup=False)
     data = (data or Path(tempfile.mkdtemp(prefix="smsanalytics-demo-")) / "data").resolve()
@@ -156,32 +160,34 @@ def as_received(world: World, store: Store) -> World:
     return replace(world, calls=tuple(calls))
 
 
-def compare(store: Store, truth: Truth) -> list[Difference]:
+def compare(store: Store, truth: Truth, questions: Questions = QUESTIONS) -> list[Difference]:
     """
-    Ask a store every question, and keep the groups whose counts are not those of the truth.
+    Ask a store questions, and keep the groups whose counts are not those of the truth.
 
     Parameters
     ----------
     store : Store
         In the zone of the demo.
     truth : Truth
-        Of the world that the store was sent.
+        Of the world that the store was sent; it answers as of the moment of each answer.
+    questions : mapping of str to sequence
+        Names of metrics, and for each the columns to group by: all of the demo by default.
 
     Returns
     -------
     list of Difference
-        Question by question, in the order of `QUESTIONS`; empty if every count is true.
+        Question by question, in their order; empty if every count is true.
     """
     found: list[Difference] = []
-    for name, groupings in QUESTIONS.items():
+    for name, groupings in questions.items():
         for by in groupings:
-            true = getattr(truth, name)(by)
-            counts = next(iter(getattr(truth, name)([]).values()))
-            rows = getattr(store, name)(by).to_dict("records")
-            answer = {tuple(_text(row[column]) for column in by): _counts(row, counts) for row in rows}
-            found += differences(name, by, answer, true)
-    pressed = {"key presses": store.call_events().shape[0]}, {"key presses": len(truth.world.pressed)}
-    return found + differences("call_events", [], {(): pressed[0]}, {(): pressed[1]})
+            answer = getattr(store, name)(list(by))
+            true = getattr(replace(truth, as_of=int(answer.attrs["as_of"].timestamp())), name)(by)
+            counts = next(iter(true.values()), answer.select_dtypes("integer").columns)
+            rows = {tuple(_text(row[column]) for column in by): row for row in answer.to_dict("records")}
+            found += differences(name, by, {group: _counts(row, counts) for group, row in rows.items()}, true)
+    stored, pressed = store.call_events().shape[0], len(truth.world.pressed)
+    return found + differences("call_events", [], {(): {"key presses": stored}}, {(): {"key presses": pressed}})
 
 
 def _counts(row: Mapping[Any, Any], names: Iterable[str]) -> dict[str, int | None]:
@@ -274,17 +280,20 @@ def _four_answers(store: Store) -> Table:
     """Each of the other questions, answered over all."""
 
     def one(frame: pd.DataFrame) -> dict[Any, Any]:
-        return frame.to_dict("records")[0]
+        return next(iter(frame.to_dict("records")), {})
 
     table = Table(title="The other questions", title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
     times, texts = one(store.latency([], within=[10])), one(store.inbound_volume([]))
     replies, calls = one(store.reply_rate([])), one(store.confirmation_success([]))
     table.add_row("latency", f"half in {times['p50']} s, 95 % in {times['p95']} s, of {times['n_timed']:,} delivered")
     table.add_row("", f"{times['within_10s']:.1%} of {times['n_within_10s']:,} submitted arrived within 10 s")
-    table.add_row("inbound", f"{texts['incoming']:,} texts of {texts['senders']:,} subscribers")
+    table.add_row("inbound", f"{texts.get('incoming', 0):,} texts of {texts.get('senders', 0):,} subscribers")
     table.add_row("", f"{replies['reply_rate']:.1%} of {replies['recipients']:,} recipients replied within 24 h")
-    asked = f"{calls['confirmation_success']:.1%} of {calls['requests']:,} requests confirmed"
-    table.add_row("confirmation", f"{asked}, half of these in {calls['p50']} s")
+    if calls.get("confirmed"):
+        asked = f"{calls['confirmation_success']:.1%} of {calls['requests']:,} requests confirmed"
+        table.add_row("confirmation", f"{asked}, half of these in {calls['p50']} s")
+    else:
+        table.add_row("confirmation", f"none of {calls.get('requests', 0):,} requests confirmed")
     return table
 
 

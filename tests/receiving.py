@@ -33,10 +33,15 @@ class Answer:
 class Receiver:
     """Requests go over loopback into a collector of its own; what it was sent is in ``store`` when the ``with`` has ended."""
 
-    def __init__(self, data: Path, **accounts: dict[str, object]) -> None:
+    def __init__(self, data: Path, *, flush_seconds: float = 60.0, **accounts: dict[str, object]) -> None:
         known = {name: {"secrets": {"2026": SECRET}} | said for name, said in (accounts or {"default": {}}).items()}
         self.settings = Settings(
-            data=data, accounts=known, admin_token=TOKEN, trusted_proxies=["127.0.0.1"], disk_reserve_bytes=0
+            data=data,
+            accounts=known,
+            admin_token=TOKEN,
+            trusted_proxies=["127.0.0.1"],
+            disk_reserve_bytes=0,
+            flush_seconds=flush_seconds,
         )
         self.now = 0
         self.remote = "127.0.0.1"
@@ -80,6 +85,10 @@ class Receiver:
     def tell(self, path: str, lines: bytes, *, at: int) -> int:
         """Of sends or confirmation requests, on the admin listener."""
         return self.request("POST", path, lines, at=at, port=ADMIN_PORT).status
+
+    def seal(self) -> None:
+        """Hand what was received over to the maintenance; it must be older than ``flush_seconds``."""
+        self._runner.run(self._collector._events.seal_if_due())
 
     async def _request(self, method: str, path: str, body: bytes, port: int) -> Answer:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[port])

@@ -157,7 +157,7 @@ def _grouped(
     by: Sequence[str],
     count: Callable[[list[Any]], dict[str, int | None]],
 ) -> Answer:
-    groups: dict[tuple[str, ...], list[Any]] = {} if by else {(): []}
+    groups: dict[tuple[str, ...], list[Any]] = {}
     for row in rows:
         known = values(row) if by else {}
         key = tuple("" if known[name] is None else str(known[name]) for name in by)
