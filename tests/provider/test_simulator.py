@@ -1,3 +1,4 @@
+import socket
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -6,7 +7,7 @@ from serving import serving
 from signing import SECRET
 
 from smsanalytics.errors import SmsAnalyticsError
-from smsanalytics.provider.simulator import World, send
+from smsanalytics.provider.simulator import World, send, tell
 
 
 def test_a_collector_accepts_what_is_authentic_and_nothing_else(tmp_path):
@@ -21,3 +22,14 @@ def test_a_collector_accepts_what_is_authentic_and_nothing_else(tmp_path):
 def test_nobody_listening_is_said_in_a_sentence():
     with pytest.raises(SmsAnalyticsError, match=r"no answer from 127\.0\.0\.1:9: Connection refused"):
         send("http://127.0.0.1:9/callback", [b"id=1"])
+    with pytest.raises(SmsAnalyticsError, match=r"no answer from 127\.0\.0\.1:9: Connection refused"):
+        tell("http://127.0.0.1:9/sends", [{"message_id": 1}], "a token")
+
+
+def test_somebody_who_accepts_and_never_answers_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(SmsAnalyticsError, match=f"no answer from {address}"):
+            send(f"http://{address}/callback", [b"id=1"], timeout=0.1)
+        with pytest.raises(SmsAnalyticsError, match=f"no answer from {address}"):
+            tell(f"http://{address}/sends", [{"message_id": 1}], "a token", timeout=0.1)
