@@ -69,15 +69,14 @@ def send(
 
         def connection() -> Counter[int]:
             connect = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
-            link = connect(target.hostname or "", target.port, timeout=timeout)
             answered: Counter[int] = Counter()
-            for body in bodies():
-                link.request("POST", target.path, body, {"Content-Type": "application/x-www-form-urlencoded"})
-                response = link.getresponse()
-                response.read()
-                answered[response.status] += 1
-                bar.advance(task)
-            link.close()
+            with contextlib.closing(connect(target.hostname or "", target.port, timeout=timeout)) as link:
+                for body in bodies():
+                    link.request("POST", target.path, body, {"Content-Type": "application/x-www-form-urlencoded"})
+                    response = link.getresponse()
+                    response.read()
+                    answered[response.status] += 1
+                    bar.advance(task)
             return answered
 
         try:
