@@ -319,8 +319,8 @@ DAMAGES = [
         "data/messages/date=2026-11-22/0000000001.parquet: 2 rows of 2 have first_seen_at of another date than its "
         f"directory; {REBUILT}"]),
     (later_row, [
-        "data/messages: 1 message has rows on several dates: a status came later than is looked back; "
-        "`smsanalytics maintain --rebuild` joins them"]),
+        "data/messages: 1 message has rows on several dates, at most 30 days apart; "
+        "`smsanalytics maintain --rebuild` joins them; please report it"]),
 ]  # fmt: skip
 
 

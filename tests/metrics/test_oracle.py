@@ -37,7 +37,9 @@ class Expected:
         self.world = world
         self.messages = oracle.messages(world.statuses, sends=world.sends, as_of=world.as_of, tz=TZ, horizon=72 * 3600)
         self.statuses = oracle.first_of_each(
-            world.statuses, lambda row: (row["account"], row["message_id"], row["phone"], row["status"], row["at"]), TZ
+            world.statuses,
+            lambda row: (row["account"], row["message_id"], row["phone"], row["status"], oracle.claimed(row)),
+            TZ,
         )
         self.receipts = world.statuses
         texts = oracle.first_of_each(

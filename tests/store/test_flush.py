@@ -125,7 +125,7 @@ def test_text_times_are_read_in_the_zone_of_their_account(layout):
     ("name", "text", "value"),
     [
         ("err", "000", 0), ("err", "65534", 65534), ("err", "65535", None), ("err", "-1", None), ("err", "1_0", None), ("err", "0x10", None),
-        ("status", "-128", None), ("status", "127", 127), ("status", "128", None), ("status", "1.5", None), ("status", " 1", None),
+        ("status", "-128", -128), ("status", "-129", None), ("status", "127", 127), ("status", "128", None), ("status", "1.5", None), ("status", " 1", None),
         ("parts", "4294967296", None), ("type", "٣", None), ("type", "1\n", None), ("flag", "40", 40), ("cost", "1e3", None), ("cost", "3,10", None),
         ("cost", ".5", None), ("cost", "0.30001", None), ("cost", "12345678.1234", "12345678.1234"), ("cost", "NaN", None),
     ],
@@ -178,7 +178,7 @@ def test_every_kind_has_its_table(layout):
     assert (one(layout, "rejected")["reason"], one(layout, "rejected")["body"]) == ("signature", b"id=1")
     assert one(layout, "call_events") == {
         "date": NOON.date(), "account": "default", "message_id": 1042, "phone": "79001230001", "keys": "21#", "received_at": NOON,
-        "signed_by": "md5", "copies": 1, "extra": {"order": "A-17", "phone": "+79001230001"},
+        "signed_by": "md5", "copies": 1, "repeated_at": None, "extra": {"order": "A-17", "phone": "+79001230001"},
     }  # fmt: skip
     assert one(layout, "sends") == {
         "date": NOON.date(), "account": "default", "message_id": 1042, "phone": "79001230001", "sent_at": NOON, "tag": "login", "purpose": "code",

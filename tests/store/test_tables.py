@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from smsanalytics import open_store
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
@@ -47,7 +48,7 @@ def told(directory, kind, *tellings):
         pytest.param("status", STATUS | {"status_at": "0"}, STATUS | {"status_at": "1"}, 2, id="status-times-not-believed"),
         pytest.param("status", STATUS | {"status_at": str(UNIX + 3601)}, STATUS | {"status_at": str(UNIX + 3601)}, 1,
                      id="status-time-believed-later"),
-        pytest.param("status", STATUS | {"status_at": None}, STATUS | {"status_at": None}, 2, id="status-without-time"),
+        pytest.param("status", STATUS | {"status_at": None}, STATUS | {"status_at": None}, 1, id="status-without-time"),
         pytest.param("incoming", INCOMING, INCOMING | {"incoming_id": "7"}, 1, id="incoming-id-is-unsigned"),
         pytest.param("incoming", INCOMING, INCOMING | {"text": "yes"}, 2, id="incoming-text"),
         pytest.param("incoming", INCOMING, INCOMING | {"to_number": "79001230009"}, 2, id="incoming-to-another-number"),
@@ -104,3 +105,32 @@ def test_three_tellings_of_one_in_a_batch_are_one_with_all_copies(tmp_path):
         maintenance.run()
     found = Tables(layout, connect(layout)).distinct("incoming").select("account, copies").order("account").fetchall()
     assert found == [("default", 3), ("shop", 1)]
+
+
+@pytest.mark.parametrize("days", [0, 40])
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        pytest.param("status", {"status_at": str(UNIX)}, id="status-ts"),
+        pytest.param("status", {"status_time": "22.11.2026 15:00:00"}, id="status-text-time"),
+        pytest.param("status", {"status_time": "never"}, id="status-text-that-is-no-time"),
+        pytest.param("status", {}, id="status-without-time"),
+        pytest.param("incoming", {"sent_at": str(UNIX)}, id="incoming-ts"),
+        pytest.param("incoming", {"sent_time": "22.11.2026 15:00:00"}, id="incoming-text-time"),
+    ],
+)
+def test_a_copy_is_a_copy_also_when_its_time_is_no_longer_believed(tmp_path, kind, fields, days):
+    layout = Layout(tmp_path)
+    whole = (STATUS if kind == "status" else INCOMING) | {"status_at": None, "sent_at": None} | fields
+    content = {name: value for name, value in whole.items() if value is not None}
+    for at in (UNIX, UNIX + days * 86400):
+        writer = Journal(layout, "w0", now=lambda at=at: at * 10**9)
+        writer.write([entry(account="default", kind=kind, signed_by="md5", key="", fields=content, extra={})])
+        writer.close()
+        with Maintenance(layout, {"default": "Europe/Moscow"}) as maintenance:
+            maintenance.run()
+    tables = Tables(layout, connect(layout))
+    assert tables.distinct(TABLE_OF_KIND[kind]).select("copies").fetchall() == [(2,)]
+    if kind == "status":
+        [(first, last)] = open_store(tmp_path).messages().select("first_status_at, last_status_at").fetchall()
+        assert first == last == NOON
