@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from smsanalytics import report as report
     from smsanalytics.api import Store as Store
     from smsanalytics.api import open_store as open_store
+    from smsanalytics.numbering import Numbering as Numbering
     from smsanalytics.sample import load_sample as load_sample
 
 __version__ = "0.1.0"
@@ -25,12 +26,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "open_store": "smsanalytics.api",
     "Store": "smsanalytics.api",
+    "Numbering": "smsanalytics.numbering",
     "load_sample": "smsanalytics.sample",
     "charts": "",
     "metrics": "",
     "report": "",
 }
-__all__ = ["Store", "__version__", "charts", "load_sample", "metrics", "open_store", "report"]
+__all__ = ["Numbering", "Store", "__version__", "charts", "load_sample", "metrics", "open_store", "report"]
 
 
 def __getattr__(name: str) -> Any:

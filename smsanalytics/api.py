@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from smsanalytics.codes import TEST_MODE_ERR
 from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.population import matching
 from smsanalytics.metrics.prepare import HORIZON
+from smsanalytics.numbering import Numbering, Phones
 from smsanalytics.periods import Moment, zone_of
 from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where
 from smsanalytics.store import records, sheet
@@ -25,6 +27,7 @@ from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.prepared import COHORT, LOCAL, named
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
+from smsanalytics.store.spelling import PYTHON, Ambiguous, Spelling
 from smsanalytics.store.tables import Tables, connect
 
 HELD = 5_000_000  #: messages that a store holds at most
@@ -163,20 +166,39 @@ class Store(Questions):
         """Every request to confirm a number by a call that was told of, once."""
         return self._distinct("confirmation_requests")
 
-    def append_sends(self, frame: Any) -> int:
+    def append_sends(
+        self,
+        frame: Any,
+        *,
+        tz: str | None = None,
+        ambiguous: Ambiguous | None = None,
+        strict: bool = False,
+        numbering: Numbering | None = None,
+    ) -> int:
         """
-        Tell the store of messages that were handed to the provider: what then gets no status is missing, not absent.
+        Report messages that were handed to the provider: what then gets no status is missing, not absent.
 
-        All rows are durable as one batch when this returns; telling of a row again changes nothing. The maintenance
+        All rows are durable as one batch when this returns; to report a row again changes nothing. The maintenance
         that runs beside a collector publishes them within seconds; without one `smsanalytics maintain` does.
+
+        The frame may be as it was read from a sheet: ``Message ID`` is `message_id`, texts may be
+        ``22.11.2026 12:00``, ``3,10`` or ``+7 (900) 123-00-01``.
 
         Parameters
         ----------
         frame : frame of any engine that narwhals reads
             ``message_id`` : as the provider returned it. [1..2147483647]
-            ``phone`` : digits, with or without ``+``, or an address.
-            ``sent_at`` : a time with its zone, an ISO 8601 text of one, or Unix seconds.
+            ``phone`` : digits, with or without ``+``, an e-mail address, or an ``@name`` or ``#id`` of a messenger.
+            ``sent_at`` : a time with its zone, an ISO 8601 text of one, or Unix seconds; with `tz` also without zone.
             Optional: ``tag``, ``purpose``, ``sender`` (texts), ``cost``, ``parts`` and ``account``.
+        tz : str, optional
+            Zone of times without one; else they are refused.
+        ambiguous : "earlier" or "later", optional
+            Which moment a time is that comes twice, or never, when clocks are changed; else it is refused.
+        strict : bool, default False
+            Refuse columns that are not needed, instead of leaving them out with a warning.
+        numbering : Numbering, optional
+            How national numbers become international ones; without it they are stored as they are, with a warning.
 
         Returns
         -------
@@ -187,22 +209,36 @@ class Store(Questions):
         ------
         MalformedRecord
             At the first row that is not as it must be; nothing is stored then.
+        UnknownName
+            If there is no such zone.
         StoreError
             If they could not be made durable.
 
         Examples
         --------
         >>> import pandas as pd
+        >>> import smsanalytics as sms
         >>> sends = pd.DataFrame({"message_id": [1042], "phone": ["79001230001"], "tag": ["login"]})
         >>> sends["sent_at"] = "2026-11-21T09:59:58+03:00"
         >>> open_store(own_store).append_sends(sends)
         1
+        >>> sends = sends.assign(phone="8 900 123-00-01", sent_at="21.11.2026 9:59")
+        >>> open_store(own_store).append_sends(sends, tz="Europe/Moscow", numbering=sms.Numbering("7", "8"))
+        1
         """
-        return self._append("send", frame)
+        return self._append("send", frame, tz, ambiguous, strict, numbering)
 
-    def append_confirmation_requests(self, frame: Any) -> int:
+    def append_confirmation_requests(
+        self,
+        frame: Any,
+        *,
+        tz: str | None = None,
+        ambiguous: Ambiguous | None = None,
+        strict: bool = False,
+        numbering: Numbering | None = None,
+    ) -> int:
         """
-        Tell the store that subscribers were asked to confirm their number by a call.
+        Report that subscribers were asked to confirm their number by a call.
 
         As `append_sends` does.
 
@@ -212,6 +248,8 @@ class Store(Questions):
             ``phone`` : of who is to call: digits, with or without ``+``.
             ``requested_at`` : a time with its zone, an ISO 8601 text of one, or Unix seconds.
             Optional: ``number_to_call``, ``purpose``, ``request_id`` (texts) and ``account``.
+        tz, ambiguous, strict, numbering
+            As of `append_sends`.
 
         Returns
         -------
@@ -222,6 +260,8 @@ class Store(Questions):
         ------
         MalformedRecord
             At the first row that is not as it must be; nothing is stored then.
+        UnknownName
+            If there is no such zone.
         StoreError
             If they could not be made durable.
 
@@ -232,7 +272,7 @@ class Store(Questions):
         >>> open_store(own_store).append_confirmation_requests(asked)
         1
         """
-        return self._append("confirmation_request", frame)
+        return self._append("confirmation_request", frame, tz, ambiguous, strict, numbering)
 
     def rejected(self) -> duckdb.DuckDBPyRelation:
         """Every callback that was refused, with the reason and its body; secrets are masked."""
@@ -308,8 +348,22 @@ class Store(Questions):
         other._tables = self._tables.beside()
         return other
 
-    def _append(self, kind: str, frame: Any) -> int:
-        return records.append(self._tables.layout, records.encode(kind, sheet.of_frame(frame)))
+    def _append(
+        self,
+        kind: str,
+        frame: Any,
+        tz: str | None,
+        ambiguous: Ambiguous | None,
+        strict: bool,
+        numbering: Numbering | None,
+    ) -> int:
+        zone = zone_of(tz) if tz else None
+        spelling = Spelling(kind, PYTHON, zone=zone, ambiguous=ambiguous, strict=strict)
+        phones = Phones(every=numbering)
+        events = records.encode(kind, spelling.rows(sheet.of_frame(frame)), phones=phones)
+        for notice in (*spelling.notices(), *phones.undone("give numbering=sms.Numbering('7', '8')")):
+            warnings.warn(notice, UserWarning, stacklevel=3)
+        return records.append(self._tables.layout, events)
 
     def _events(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.events(table).select(", ".join(COLUMNS[table]))

@@ -53,6 +53,13 @@ class Told(StrEnum):
     CONFIRMATION_REQUESTS = "confirmation-requests"
 
 
+class Ambiguous(StrEnum):
+    """Which moment a local time is, where it may be two."""
+
+    EARLIER = "earlier"
+    LATER = "later"
+
+
 PATIENCE = 600.0  #: how long to wait for the pass of a maintenance to end [s]
 KINDS = {Told.SENDS: "send", Told.CONFIRMATION_REQUESTS: "confirmation_request"}  # of the journal
 
@@ -137,7 +144,7 @@ def maintain(
 @app.command()
 def forget(
     phone: Annotated[
-        str, typer.Argument(help="The number, or - to read it from standard input, which shells do not note.")
+        str, typer.Argument(help="The number, or - to read it from standard input, which shells do not record.")
     ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: Data = None,
@@ -304,31 +311,53 @@ def files(
 
 @app.command("import")
 def import_(
-    what: Annotated[Told, typer.Argument(help="What the file tells of.", show_default=False)],
-    file: Annotated[Path, typer.Argument(help="CSV, Parquet or JSON lines, by its suffix.", show_default=False)],
+    what: Annotated[Told, typer.Argument(help="What the file reports.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="CSV, Excel (.xlsx), Parquet or JSON lines, by its suffix.", show_default=False)
+    ],
     column: Annotated[
         list[str] | None, typer.Option(help="OURS=THEIRS: a column that the file calls otherwise; repeatable.")
     ] = None,
-    account: Annotated[str, typer.Option(help="Of rows that name none.")] = DEFAULT_ACCOUNT,
+    account: Annotated[str, typer.Option(help="Account for rows without one.")] = DEFAULT_ACCOUNT,
     tz: Annotated[
-        str | None, typer.Option(help="Zone of times that name none; without it they are refused.", show_default=False)
+        str | None,
+        typer.Option(help="Zone of times that name none, which are refused without it.", show_default=False),
     ] = None,
+    ambiguous: Annotated[
+        Ambiguous | None,
+        typer.Option(
+            help="What a time means that comes twice or never when clocks change, which is refused without it.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse columns that are not needed.")] = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Tell the store of messages sent, or of numbers asked to confirm by a call: a whole file, or nothing of it."""
+    """
+    Report messages sent, or numbers asked to confirm by a call: a whole file, or nothing of it.
+
+    The file may be as a spreadsheet saves it: see the guide "Tell it what you sent".
+    """
     settings = load(config, data=data)
+    from smsanalytics.numbering import Phones
     from smsanalytics.periods import zone_of
     from smsanalytics.store import records, sheet
     from smsanalytics.store.layout import Layout
+    from smsanalytics.store.spelling import COMMAND, Spelling
 
-    rows = sheet.renamed(sheet.of_file(file), _pairs(column or []))
-    if tz:
-        rows = sheet.in_zone(rows, zone_of(tz))
+    spelling = Spelling(
+        KINDS[what], COMMAND, columns=_pairs(column or []), zone=zone_of(tz) if tz else None,
+        ambiguous=ambiguous.value if ambiguous else None, strict=strict,
+    )  # fmt: skip
+    rows, guessed = sheet.of_file(file, spelling)
+    phones = Phones(settings.numberings)
     events = records.encode(
-        KINDS[what], rows, account=account, source="import", accounts=set(settings.accounts) or None
+        KINDS[what], rows, account=account, source="import", accounts=set(settings.accounts) or None, phones=phones
     )
     records.append(Layout(settings.data), events, allow_network=settings.allow_network_journal)
+    for notice in (*guessed, *spelling.notices(), *phones.done(), *phones.undone()):
+        typer.echo(f"smsanalytics: {notice}", err=True)
     typer.echo(f"stored {len(events)} {what.value} in {settings.data}")
     _publish(settings)
 

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from smsanalytics.errors import SettingsError
+from smsanalytics.numbering import LONGEST, Numbering
 
 DEFAULT_FILE = Path("smsanalytics.toml")
 DEFAULT_ACCOUNT = "default"
@@ -164,7 +165,14 @@ class Account(BaseModel):
     zone : str, default "Europe/Moscow"
         Of times that come as text.
     inbound_numbers : list of str
-        The account's receiving numbers in digits; an incoming SMS to any other is refused.
+        The account's receiving numbers in digits; an incoming SMS to any other is refused. One to these, if it has four
+        or more digits, may come from a short code or a name, such as ``900`` or ``MTC.Info``.
+    country_code, trunk_prefix : str, optional
+        What stands before a national number abroad and at home, such as ``7`` and ``8``. Where they are set, national
+        numbers in what you report as sent or to be confirmed are stored as international ones, unless they begin with
+        ``+``: ``89001230001`` and ``9001230001`` become ``79001230001``. Callbacks stay as they come.
+    national_length : int, default 10
+        Digits of a national number without its prefix.
     call_events : CallEvents, optional
         How the fields of keys pressed in a voice menu are called; without it such callbacks are refused, and kept.
     path_token, path_token_file : SecretStr and Path, optional
@@ -181,6 +189,9 @@ class Account(BaseModel):
     charset: Literal["windows-1251", "utf-8", "koi8-r"] | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
     inbound_numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{3,15}$")], ...] = ()
+    country_code: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")] | None = None
+    trunk_prefix: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
+    national_length: Annotated[int, Field(ge=4, le=14)] = 10
     call_events: CallEvents | None = None
     path_token: PathToken | None = None
     path_token_file: Path | None = None
@@ -197,6 +208,21 @@ class Account(BaseModel):
                 raise ValueError("path_token and path_token_file are both set; keep one of them")
             values = values | {"path_token": _content(values, "path_token_file")}
         return values
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> Self:
+        if self.trunk_prefix and not self.country_code:
+            raise ValueError('trunk_prefix goes with country_code, such as country_code = "7"')
+        if len(self.country_code or "") + self.national_length > LONGEST:
+            raise ValueError(f"country_code and national_length make more than the {LONGEST} digits of a number")
+        return self
+
+    @property
+    def numbering(self) -> Numbering | None:
+        """How its national numbers become international ones; None where that is not set."""
+        if self.country_code is None:
+            return None
+        return Numbering(self.country_code, self.trunk_prefix, self.national_length)
 
     @model_validator(mode="after")
     def _crc32_is_no_signature(self) -> Self:
@@ -448,6 +474,11 @@ class Settings(BaseSettings):
     def zones(self) -> dict[str, str]:
         """Account to the zone of its text times."""
         return {name: account.zone for name, account in self.accounts.items()}
+
+    @property
+    def numberings(self) -> dict[str, Numbering]:
+        """Account to how its national numbers become international ones, where that is set."""
+        return {name: account.numbering for name, account in self.accounts.items() if account.numbering}
 
     @property
     def admin_address(self) -> tuple[str, int] | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from smsanalytics.doctor import calls, clock, keys, place, waiting
+from smsanalytics.doctor import calls, clock, keys, numbers, place, waiting
 from smsanalytics.doctor.finding import Finding, State, fail
 from smsanalytics.errors import SettingsError, SmsAnalyticsError
 from smsanalytics.settings import Settings
@@ -45,6 +45,7 @@ def examine(
         "data": lambda: place.look(serving),
         "clock and store": lambda: clock.look(serving),
         "store": lambda: waiting.look(serving),
+        "numbers": lambda: numbers.look(serving),
         "collector": lambda: calls.look(serving, forged=forged),
     }
     if offline:

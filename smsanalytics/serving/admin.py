@@ -40,7 +40,7 @@ class Admin:
     def __init__(self, settings: Settings, events: GroupCommit, metrics: Metrics) -> None:
         token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
         self._token, self._events, self._metrics = token, events, metrics
-        self._intake = Intake(frozenset(settings.accounts), token, events)
+        self._intake = Intake(frozenset(settings.accounts), settings.numberings, token, events)
 
     def app(self, lifespan: Lifespan) -> Starlette:
         """Make the application; `lifespan` runs what is beside it."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from smsanalytics.collector.answer import NOT_STORED
 from smsanalytics.errors import JournalError, MalformedRecord
+from smsanalytics.numbering import Numbering, Phones
 from smsanalytics.settings import DEFAULT_ACCOUNT
 from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.records import encode, of_lines
@@ -30,14 +32,22 @@ class Intake:
     ----------
     accounts : collection of str
         Those there are.
+    numberings : mapping of str to Numbering
+        Account to how its national numbers become international ones.
     token : bytes or None
         What a caller must know; None keeps it closed.
     events : GroupCommit
         Where records go before they are answered.
     """
 
-    def __init__(self, accounts: Collection[str], token: bytes | None, events: GroupCommit) -> None:
-        self._accounts, self._token, self._events = accounts, token, events
+    def __init__(
+        self,
+        accounts: Collection[str],
+        numberings: Mapping[str, Numbering],
+        token: bytes | None,
+        events: GroupCommit,
+    ) -> None:
+        self._accounts, self._numberings, self._token, self._events = accounts, numberings, token, events
 
     async def receive(self, request: Request) -> Response:
         """Answer one request."""
@@ -58,8 +68,9 @@ class Intake:
             return _not_stored()
 
     async def _keep(self, kind: str, account: str, body: bytes) -> Response:
+        phones = Phones(self._numberings)
         try:
-            events = await asyncio.to_thread(self._encode, kind, account, body)  # callbacks do not wait for it
+            events = await asyncio.to_thread(self._encode, kind, account, body, phones)  # callbacks do not wait for it
             if events:
                 await self._events.append(events)
         except MalformedRecord as wrong:
@@ -67,11 +78,14 @@ class Intake:
         except JournalError as error:
             log.error("answered 503: %s", error)
             return _not_stored()
-        return Response(f'{{"stored": {len(events)}}}\n', media_type="application/json")
+        answer: dict[str, object] = {"stored": len(events)}
+        if notices := [*phones.done(), *phones.undone()]:
+            answer["notices"] = notices
+        return Response(json.dumps(answer) + "\n", media_type="application/json")
 
-    def _encode(self, kind: str, account: str, body: bytes) -> list[bytes]:
+    def _encode(self, kind: str, account: str, body: bytes, phones: Phones) -> list[bytes]:
         rows = of_lines(body)
-        return encode(kind, rows, account=account, source="http", accounts=self._accounts, called="line")
+        return encode(kind, rows, account=account, source="http", accounts=self._accounts, called="line", phones=phones)
 
 
 def is_known(request: Request, token: bytes) -> bool:

@@ -38,6 +38,8 @@ SAFE_LENGTH = 10  #: digits from which on a longer number that holds them is str
 RUSSIAN = re.compile(r"[78][0-9]{10}")
 MOBILE = re.compile(r"9[0-9]{9}")  #: the same without what is dialled before it
 BODY = re.compile(r'\\?"body\\?":\\?"([A-Za-z0-9+/=]+)')
+SENDER = re.compile(r"[0-9A-Za-z+._-]{1,15}")  #: as the wire lets them through
+NEVER = r"[^\s\S]"  #: finds nothing
 SPILLED = re.compile(r"duckdb_temp_([0-9]+)_")
 ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
@@ -69,7 +71,7 @@ class Number:
         Raises
         ------
         MalformedRecord
-            If it is neither a number of 7 to 15 digits nor an address.
+            If it is neither a number of 7 to 15 digits, nor an address, nor a short code or name of a sender.
 
         Examples
         --------
@@ -81,14 +83,17 @@ class Number:
         >>> number.mentioned(b"phone=%2B79001230001&mes=hello"), number.mentioned(b"phone=79001230002")
         (True, False)
         """
-        text = phone if "@" in phone else re.sub(r"[ ().-]", "", phone)
+        text = phone if re.search("[@#]", phone) else re.sub(r"[ ().-]", "", phone)
         if not PHONE.fullmatch(text):
-            raise MalformedRecord("needed a number of 7 to 15 digits, or an address")
+            return cls._of_sender(phone, privacy)
         text = text.lower().removeprefix("+")
         if MOBILE.fullmatch(text):
             text = f"7{text}"
-        if "@" in text:
+        named = "@" in text or text.startswith("#")
+        if named:
             phones, core, pattern = [text], text, f"(?i){re.escape(text)}"
+            if text.startswith(("@", "#")):  # of a messenger, and no part of an e-mail address
+                pattern = rf"(?i)\B{re.escape(text)}\b"
         else:
             phones = [f"{first}{text[1:]}" for first in ("7", "8", "")] if RUSSIAN.fullmatch(text) else [text]
             core = text[1:] if len(phones) > 1 else text
@@ -100,7 +105,21 @@ class Number:
         if tokens:
             pattern = "|".join([pattern, *tokens])
         hexed = [char.encode().hex() for char in core]
-        return cls((*phones, *tokens), pattern, ("" if "@" in text else BETWEEN_AS_HEX).join(hexed))
+        return cls((*phones, *tokens), pattern, ("" if named else BETWEEN_AS_HEX).join(hexed))
+
+    @classmethod
+    def _of_sender(cls, name: str, privacy: Privacy) -> Self:
+        """A short code or a name: it goes as a sender only, for in a text ``900`` is any number."""
+        if not SENDER.fullmatch(name):
+            raise MalformedRecord(
+                "needed a number of 7 to 15 digits, an address, an @name or #id of a messenger, "
+                "or a short code or name that incoming SMS are from"
+            )
+        phone = name.lower()
+        phone = phone.removeprefix("+") if phone.removeprefix("+").isdigit() else phone
+        tokens = [privacy.pseudonym(phone)] if privacy.key else []
+        as_field = rf'\bphone(?:=|"\s*:\s*"?|>)\+?(?i:{re.escape(phone)})(?:[^0-9A-Za-z+._-]|$)'
+        return cls((phone, *tokens), "|".join([as_field, *tokens]), NEVER)
 
     def is_among(self, numbers: Collection[str]) -> bool:
         """Whether it is one of some numbers."""

@@ -15,8 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from smsanalytics.errors import MalformedRecord
+from smsanalytics.numbering import Phones
 from smsanalytics.store.journal import Journal, entry, in_batch
 from smsanalytics.store.layout import Layout
 
@@ -30,13 +32,26 @@ ACCOUNT = re.compile(r"[a-z0-9_-]{1,32}")
 NAME = re.compile(
     r"[A-Za-z_ -]{1,40}"
 )  #: what may be shown of an unknown name: a file without names begins with values
-PHONE = re.compile(r"\+?[0-9]{7,15}|[^\x00-\x20:@\x7f]{1,64}@[^\x00-\x20:@\x7f]{1,255}")
+PHONE = re.compile(
+    r"\+?[0-9]{7,15}|[^\x00-\x20:@\x7f]{1,64}@[^\x00-\x20:@\x7f]{1,255}|[@#][0-9A-Za-z_.-]{1,64}"
+)  #: a number, an e-mail address, or who it is in a messenger
 NUMBER_TO_CALL = re.compile(r"\+?[0-9]{3,15}")
 WHOLE = re.compile(r"[0-9]{1,10}")
 MONEY = re.compile(r"[0-9]{1,8}(\.[0-9]{1,4})?")
+AMOUNT = re.compile(r"[0-9]{1,8}\.[0-9]{5,60}")  #: as a computer says 3.3, if it made it of 3 × 1.1
+STEP = Decimal("0.0001")
 UNIX = re.compile(r"[0-9]{9,10}(\.[0-9]{1,9})?")
 
 Row = Mapping[str, object]
+
+
+class Line(NamedTuple):
+    """A row, and how the place where it stands is called: ``line 3`` of a file, ``row 3`` of a frame."""
+
+    place: str
+    row: Row
+
+
 Reader = Callable[[object], str | None]  # the text for the journal; None where a value is not what is needed
 
 
@@ -74,8 +89,24 @@ def _money(value: object) -> str | None:
     text = _text(value)
     if text is None or not re.fullmatch(r"[0-9.]+", text):
         return None
+    text = _rounded(text) if AMOUNT.fullmatch(text) else text
     text = text.rstrip("0").removesuffix(".") if "." in text else text
     return text if MONEY.fullmatch(text) else None
+
+
+def _rounded(text: str) -> str:
+    """
+    Round to four decimals what is off by no more than the error of a computed float, and nothing else.
+
+    Examples
+    --------
+    >>> _rounded("3.3000000000000003"), _rounded("1.23456")
+    ('3.3000', '1.23456')
+    """
+    value = Decimal(text)
+    rounded = value.quantize(STEP)
+    error = Decimal("1e-9") + value * Decimal("1e-14")
+    return str(rounded) if abs(value - rounded) <= error else text
 
 
 def _microseconds(value: object) -> str | None:
@@ -108,7 +139,9 @@ class Field:
 
 TIME = "a time with its zone from 2000 to 2100, such as 2026-11-22T12:00:00+03:00, or Unix seconds"
 TEXT = Field(f"a text of up to {LONGEST_TEXT} characters", _text)
-PHONE_NUMBER = Field("a number of 7 to 15 digits, or an address", _shaped(PHONE), required=True)
+PHONE_NUMBER = Field(
+    "a number of 7 to 15 digits, an e-mail address, or an @name or #id of a messenger", _shaped(PHONE), required=True
+)
 OF_ACCOUNT = Field("the name of an account: 1 to 32 of a-z, 0-9, - and _", _shaped(ACCOUNT))
 FIELDS: dict[str, dict[str, Field]] = {  # by kind of the journal
     "send": {
@@ -135,12 +168,13 @@ FIELDS: dict[str, dict[str, Field]] = {  # by kind of the journal
 
 def encode(
     kind: str,
-    rows: Iterable[Row],
+    rows: Iterable[Row | Line],
     *,
     account: str = "default",
     source: str = "api",
     accounts: Collection[str] | None = None,
     called: str = "row",
+    phones: Phones | None = None,
 ) -> list[bytes]:
     """
     Check rows and encode them as one batch for `Journal.write`.
@@ -149,21 +183,23 @@ def encode(
     ----------
     kind : str
         ``send`` or ``confirmation_request``.
-    rows : iterable of mapping of str to object
+    rows : iterable of mapping of str to object, or of Line
         Of the fields in `FIELDS`. None, NaN and an empty text count as "not given".
     account : str
         Of rows that name none.
     source : str
-        Where sends were told of: ``api``, ``http`` or ``import``.
+        Where sends were reported: ``api``, ``http`` or ``import``.
     accounts : collection of str, optional
         Those there are; without it any name will do.
     called : str
-        What a row is called in an error.
+        What a row is called in an error that knows no place of its own.
+    phones : Phones, optional
+        Makes national numbers international, and counts them.
 
     Raises
     ------
     MalformedRecord
-        At the first row that is not as it must be: its number, counted from 1, the field, and what was needed.
+        At the first row that is not as it must be: where it is, the column, and what was needed.
 
     Examples
     --------
@@ -171,38 +207,43 @@ def encode(
     [b'"account":"default","kind":"send",..."sent_at":"1795338000000000","source":"api"},"extra":{}']
     >>> encode("send", [{"message_id": 1042, "phone": "79001230001", "sent_at": "2026-11-22 12:00"}])
     Traceback (most recent call last):
-    smsanalytics.errors.MalformedRecord: row 1: field sent_at: needed a time with its zone from 2000 to 2100, ...
+    smsanalytics.errors.MalformedRecord: row 1, column sent_at: needed a time with its zone from 2000 to 2100, ...
     """
-    events = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            fields = _read(row, FIELDS[kind])
-            of = fields.pop("account", account)
-            if not ACCOUNT.fullmatch(of) or (accounts is not None and of not in accounts):
-                raise MalformedRecord("field account: needed an account of the settings")
-        except MalformedRecord as wrong:
-            raise MalformedRecord(f"{called} {number}: {wrong}") from None
+    events, phones = [], phones or Phones()
+    for number, given in enumerate(rows, start=1):
+        place, row = given if isinstance(given, Line) else (f"{called} {number}", given)
+        fields = _read(place, row, FIELDS[kind])
+        of = fields.pop("account", account)
+        if not ACCOUNT.fullmatch(of) or (accounts is not None and of not in accounts):
+            there = f"; there are {', '.join(sorted(accounts))}" if accounts else ""
+            raise at(place, "account", f"needed an account of the settings{there}")
+        fields["phone"] = phones.of(of, fields["phone"])
         if kind == "send":
             fields["source"] = source
         events.append(entry(account=of, kind=kind, signed_by="none", key="", fields=fields, extra={}))
     return in_batch(events)
 
 
-def _read(row: Row, known: Mapping[str, Field]) -> dict[str, str]:
+def at(place: str, column: str, needed: str) -> MalformedRecord:
+    """Say of a value where it is and what was needed there, but not what it is."""
+    return MalformedRecord(f"{place}, column {column}: {needed}")
+
+
+def _read(place: str, row: Row, known: Mapping[str, Field]) -> dict[str, str]:
     for name in row:
         if name not in known:
-            what = f"field {name!r}" if NAME.fullmatch(str(name)) else "field of that name"  # it may be a value
-            raise MalformedRecord(f"there is no {what}; there are {', '.join(known)}")
+            what = f"column {name!r}" if NAME.fullmatch(str(name)) else "column of that name"  # it may be a value
+            raise MalformedRecord(f"{place}: there is no {what}; there are {', '.join(known)}")
     texts = {}
     for name, field in known.items():
         value = row.get(name)
         if value is None or value == "" or value != value:  # NaN
             if field.required:
-                raise MalformedRecord(f"field {name}: needed {field.needed}; it is not given")
+                raise at(place, name, f"needed {field.needed}; it is not given")
             continue
         text = field.read(value)
         if text is None:
-            raise MalformedRecord(f"field {name}: needed {field.needed}")
+            raise at(place, name, f"needed {field.needed}")
         texts[name] = text
     return texts
 

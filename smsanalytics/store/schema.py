@@ -211,8 +211,8 @@ JOURNAL = {
 }
 
 COPIES = "1::INTEGER AS copies, NULL::TIMESTAMPTZ[] AS repeated_at"
-PHONE = """CASE WHEN contains(fields['phone'], '@') THEN lower(fields['phone'])
-    ELSE regexp_replace(fields['phone'], '[^0-9]', '', 'g') END"""
+PHONE = """CASE WHEN regexp_full_match(fields['phone'], '[+]?[0-9]+') THEN ltrim(fields['phone'], '+')
+    ELSE lower(fields['phone']) END"""  # digits of a number; addresses and names in lower case
 
 
 def typed(table: str, source: str, zones: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smsanalytics.errors import MisshapenCallback
-from smsanalytics.wire.kind import LARGEST_ID, SHAPES
+from smsanalytics.wire.kind import LARGEST_ID, NEEDED, SHAPES
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class CallFields:
         >>> CallFields("digits").check({"id": b"1042", "phone": b"79001234567", "digits": b"21#"})
         >>> CallFields("digits").check({"digits": b"yes"})
         Traceback (most recent call last):
-        smsanalytics.errors.MisshapenCallback: field digits lacks the shape it must have in a callback of kind call
+        smsanalytics.errors.MisshapenCallback: field digits of a callback of kind call needs 1 to 32 of 0-9, * and #
         """
         for name, shape in ((self.keys, "keys"), (self.phone, "phone"), (self.message_id, "id")):
             if name not in fields and name != self.keys:
                 continue
             if not SHAPES[shape].fullmatch(fields.get(name, b"")):
-                raise MisshapenCallback(f"field {name} lacks the shape it must have in a callback of kind call")
+                raise MisshapenCallback(f"field {name} of a callback of kind call needs {NEEDED[shape]}")
         if int(fields.get(self.message_id, b"0")) > LARGEST_ID:
             raise MisshapenCallback(f"field {self.message_id} is larger than the provider's ids can be (2^31 - 1)")

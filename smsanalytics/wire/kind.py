@@ -27,17 +27,34 @@ SIGNED: dict[Kind, tuple[str, ...]] = {
 }
 
 _ADDRESS = rb"[^\x00-\x20:@\x7f]{1,64}@[^\x00-\x20:@\x7f]{1,255}"
+_NUMBER = rb"\+?[0-9]{7,15}"
 SHAPES = {
     "id": re.compile(rb"[0-9]{1,10}"),
-    "phone": re.compile(rb"\+?[0-9]{7,15}|" + _ADDRESS),
+    "phone": re.compile(_NUMBER + rb"|" + _ADDRESS),
     "status": re.compile(rb"-?[0-9]{1,3}"),
     "ts": re.compile(rb"[0-9]{9,10}"),
     "to": re.compile(rb"\+?[0-9]{3,15}"),
     "mes": re.compile(rb".*", re.DOTALL),
     "keys": re.compile(rb"[0-9*#]{1,32}"),  # of a voice menu, under whatever name they come
 }
+NEEDED = {
+    "id": "1 to 10 digits",
+    "phone": "7 to 15 digits or an e-mail address",
+    "status": "1 to 3 digits, with a minus or without",
+    "ts": "9 or 10 digits",
+    "to": "3 to 15 digits",
+    "keys": "1 to 32 of 0-9, * and #",
+}
+RECIPIENT = re.compile(_NUMBER + rb"|" + _ADDRESS + rb"|[@#][0-9A-Za-z_.-]{1,64}")  #: in a messenger too
+SENDER = re.compile(rb"[0-9A-Za-z+._-]{1,15}")  #: a short code or a name, where the kind is certain without it
+SHORTEST_TO = 4  #: digits of a receiving number that no status can be
 LARGEST_ID = 2**31 - 1
-_FITS = {kind: tuple((name, SHAPES[name].fullmatch) for name in names) for kind, names in SIGNED.items()}
+_FITS = {
+    kind: tuple(
+        (name, (RECIPIENT if (kind, name) == (Kind.STATUS, "phone") else SHAPES[name]).fullmatch) for name in names
+    )
+    for kind, names in SIGNED.items()
+}
 
 
 def kind_of(fields: Container[str], *, keys: str | None = None) -> Kind:
@@ -85,6 +102,10 @@ def check_shape(kind: Kind, fields: Mapping[str, bytes], *, inbound_numbers: Col
     The hash joins three values with ":" and nothing says where one ends, so a captured status is also a valid
     incoming text with other borders [1]_. The shapes leave one reading.
 
+    A status may be of a recipient in a messenger, ``@name`` or ``#id``. An incoming SMS may be from a short code or a
+    name, such as ``900`` or ``MTC.Info``, where ``to`` is a number of the account and longer than a status can be: then
+    its signed text fits no other kind.
+
     Parameters
     ----------
     kind : Kind
@@ -92,7 +113,7 @@ def check_shape(kind: Kind, fields: Mapping[str, bytes], *, inbound_numbers: Col
     fields : mapping of str to bytes
         As received.
     inbound_numbers : collection of bytes
-        The account's receiving numbers in digits; where given, ``to`` must be one of them.
+        The account's receiving numbers in digits; where given, ``to`` must be among them.
 
     Raises
     ------
@@ -108,15 +129,33 @@ def check_shape(kind: Kind, fields: Mapping[str, bytes], *, inbound_numbers: Col
     >>> check_shape(Kind.STATUS, {"id": b"1042", "phone": b"79001234567", "status": b"-1"})
     >>> check_shape(Kind.INCOMING, {"phone": b"1042", "mes": b"79001234567", "to": b"1"})
     Traceback (most recent call last):
-    smsanalytics.errors.MisshapenCallback: field phone lacks the shape it must have in a callback of kind incoming
+    smsanalytics.errors.MisshapenCallback: field phone of a callback of kind incoming needs 7 to 15 digits or an ...
     """
     for name, fits in _FITS[kind]:
         value = fields.get(name)
         if value is None:
             raise MisshapenCallback(f"field {name} did not come; it is signed in a callback of kind {kind}")
-        if not fits(value):
-            raise MisshapenCallback(f"field {name} lacks the shape it must have in a callback of kind {kind}")
+        if not fits(value) and not (kind is Kind.INCOMING and name == "phone" and _is_sender(fields, inbound_numbers)):
+            raise MisshapenCallback(_refusal(kind, name, value, inbound_numbers))
     if kind is Kind.STATUS and int(fields["id"]) > LARGEST_ID:
         raise MisshapenCallback("field id is larger than the provider's ids can be (2^31 - 1)")
     if kind is Kind.INCOMING and inbound_numbers and fields["to"].lstrip(b"+") not in inbound_numbers:
         raise MisshapenCallback("field to is none of the account's inbound_numbers")
+
+
+def _is_sender(fields: Mapping[str, bytes], inbound_numbers: Collection[bytes]) -> bool:
+    """Whether an incoming SMS is certainly that, and from a short code or a name."""
+    to = fields.get("to", b"").lstrip(b"+")
+    return len(to) >= SHORTEST_TO and to in inbound_numbers and bool(SENDER.fullmatch(fields["phone"]))
+
+
+def _refusal(kind: Kind, name: str, value: bytes, inbound_numbers: Collection[bytes]) -> str:
+    """What was needed, without what came."""
+    refusal = f"field {name} of a callback of kind {kind} needs {NEEDED[name]}"
+    if kind is Kind.STATUS and name == "phone":
+        return f"{refusal}, or an @name or #id of a messenger"
+    if kind is Kind.INCOMING and name == "phone" and SENDER.fullmatch(value):
+        if inbound_numbers:
+            return f"{refusal}; short codes and names may write to inbound_numbers of 4 or more digits only"
+        return f"{refusal}; for senders that are short codes or names, set inbound_numbers of the account"
+    return refusal
