@@ -214,10 +214,13 @@ def test_what_is_appended_is_there_after_the_next_maintenance_once(own_store, en
 def test_one_bad_row_stores_none(own_store):
     store = sms.open_store(own_store)
     with pytest.raises(
-        MalformedRecord, match=r"^row 2: field phone: needed a number of 7 to 15 digits, or an address$"
+        MalformedRecord,
+        match=r"^row 2, column phone: needed a number of 7 to 15 digits, an e-mail address, or an @name or #id of a messenger$",
     ):
         store.append_sends(pd.DataFrame(SENDS | {"phone": ["79001230001", "none"]}))
-    with pytest.raises(MalformedRecord, match=r"^row 1: field sent_at: needed a time .*; it is not given$"):
+    with pytest.raises(MalformedRecord, match=r"^row 2, column sent_at: needed a time .*; it is not given$"):
+        store.append_sends(pd.DataFrame(SENDS | {"sent_at": ["2026-11-21T09:59:58+03:00", None]}))
+    with pytest.raises(MalformedRecord, match=r"^needed a column sent_at, and found 'message_id', 'phone'; give a col"):
         store.append_sends(pd.DataFrame({"message_id": [1], "phone": ["79001230001"]}))
     assert store.append_sends(pd.DataFrame(SENDS).head(0)) == 0
     assert not (own_store / "journal" / "i0").exists()

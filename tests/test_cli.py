@@ -44,8 +44,9 @@ def test_files_lists_each_file_of_a_table(example_store, tmp_path):
         (("maintain", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
         (("files", "statuses", "--data", "nowhere"), "smsanalytics: there is no store at nowhere; `smsanalytics serve --data nowhere` makes one\n"),
         (("import", "sends", "nowhere.csv"), "smsanalytics: nowhere.csv: No such file or directory\n"),
-        (("import", "sends", "sends.xlsx"), "smsanalytics: unknown kind of file '.xlsx'; there are .csv, .json, .jsonl, .ndjson, .parquet\n"),
+        (("import", "sends", "sends.xls"), "smsanalytics: unknown kind of file '.xls'; there are .csv, .json, .jsonl, .ndjson, .parquet, .tsv, .txt, .xlsm, .xlsx\n"),
         (("import", "sends", "nowhere.csv", "--column", "phone"), "smsanalytics: --column is OURS=THEIRS, each of ours once; an example is --column phone=msisdn\n"),
+        (("import", "sends", "nowhere.csv", "--column", "fone=msisdn"), "smsanalytics: unknown column 'fone'; there are account, cost, message_id, parts, phone, purpose, sender, sent_at, tag\n"),
         (("import", "sends", "nowhere.csv", "--tz", "Moscow"), "smsanalytics: there is no time zone 'Moscow'; an example is 'Europe/Moscow'\n"),
         (("files", "status", "--data", "."), "smsanalytics: there is no store at .; `smsanalytics serve --data .` makes one\n"),
     ],
@@ -87,11 +88,14 @@ def test_a_file_is_imported_and_published(tmp_path):
     assert store.confirmation_requests().shape[0] == 1
     store.sends().write_parquet(str(tmp_path / "told.parquet"))
     done = run("import", "sends", "told.parquet", "--data", "data", cwd=tmp_path)
-    assert done.stderr.startswith(
-        "smsanalytics: row 1: there is no field 'source'; there are account, message_id, phone"
+    left_out = "smsanalytics: left out columns that are not needed: 'source'; --strict refuses them"
+    assert (done.returncode, done.stderr.splitlines()[0]) == (0, left_out)
+    done = run("import", "sends", "told.parquet", "--strict", "--data", "data", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "smsanalytics: needed no columns but account, message_id, phone, sent_at, tag, purpose, cost, parts, sender, "
+        "and found 'source'; leave those out\n",
     )
-    store.sends().select("* EXCLUDE (source)").write_parquet(str(tmp_path / "told.parquet"))
-    assert run("import", "sends", "told.parquet", "--data", "data", cwd=tmp_path).returncode == 0
     assert open_store(tmp_path / "data").sends().shape[0] == 2  # what was told again is one
 
 
@@ -99,7 +103,9 @@ def test_a_file_with_one_bad_row_is_not_imported(tmp_path):
     (tmp_path / "sends.csv").write_text(CSV)
     done = run("import", "sends", "sends.csv", *MAPPING, "--data", "data", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("smsanalytics: row 1: field sent_at: needed a time with its zone")
+    assert done.stderr.startswith(
+        "smsanalytics: line 2, column sent_at: needed a time with a zone; give --tz Europe/Moscow"
+    )
     assert not (tmp_path / "data").exists()
 
 
@@ -151,7 +157,11 @@ def test_simulate_sends_a_world_and_writes_its_truth(tmp_path):
         ),
         ("b.csv", "message_id, phone, sent_at\n1,79001230001,1795338001\n", "stored 1 sends"),
         ("c.csv", "", "is empty; needed a line of names"),
-        ("d.csv", "79001230001,1042,1795338001\n79001230002,1043,1795338001\n", "there is no field of that name"),
+        (
+            "d.csv",
+            "79001230001,1042,1795338001\n79001230002,1043,1795338001\n",
+            "needed names above the values, and found none of",
+        ),
         ("e.json", '[{"message_id": 1', "begins like a list of JSON and is none"),
     ],
 )

@@ -396,3 +396,27 @@ def test_a_slow_disk_and_one_over_a_network_are_told(tmp_path, monkeypatch):
     assert state_of(looked(layout), "sync")[0] is State.WARN
     assert state_of(looked(layout), "file system")[0] is State.FAIL
     assert state_of(looked(layout, allow_network_journal=True), "file system")[0] is State.WARN
+
+
+def test_national_numbers_are_counted_with_what_to_set(tmp_path):
+    data = tmp_path / "data"
+    (tmp_path / "sends.csv").write_text(
+        "message_id,phone,sent_at\n1,89001230001,1795348800\n2,89001230001,1795348800\n"
+    )
+    command = [sys.executable, "-m", "smsanalytics", "import", "sends", "sends.csv"]
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0
+    [found] = [one for one in examine(settings_for(data), offline=True) if one.check == "numbers of account default"]
+    assert (found.state, found.found) == (
+        State.WARN,
+        "1 national number in sends and confirmation requests, which no callback will match",
+    )
+    assert found.todo.startswith('set country_code and trunk_prefix in [accounts.default], such as "7" and "8", then')
+    numbering = {"default": {"country_code": "7", "trunk_prefix": "8"}}
+    found = examine(settings_for(data, accounts=numbering), offline=True)
+    [todo] = [one.todo for one in found if one.check == "numbers of account default"]
+    assert todo.startswith("report those messages again")
+    command += ["--data", "new"]
+    (tmp_path / "sends.csv").write_text("message_id,phone,sent_at\n1,79001230001,1795348800\n")
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0
+    found = examine(settings_for(tmp_path / "new"), offline=True)
+    assert state_of(found, "numbers of account default")[0] is State.OK

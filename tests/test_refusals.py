@@ -69,7 +69,7 @@ def test_nothing_to_do_is_said():
         (status_body(1042, sender="SHOP", ts=1795348800), "a delivery status, 97 bytes\n    id 1042 · phone *********01 · status 1 · sender 4 characters · ts 1795348800 · md5 32 hex digits\n    would be accepted now by the secret 2026: run `smsanalytics rejected retry`"),
         (incoming_body("+79001230001", "1234"), "an incoming SMS, 81 bytes\n    phone **********01 · mes 4 characters · to *********00 · md5 32 hex digits\n    would be accepted now by"),
         (confirmation_body("79001230001", 1795348800), "a confirmation call, 79 bytes\n    waitcall 1 · phone *********01 · ts 1795348800 · md5"),
-        (b"id=79001230001&phone=+7 900&status=1", "id 11 characters · phone 6 characters · status 1\n    would be refused again: field id lacks the shape"),
+        (b"id=79001230001&phone=+7 900&status=1", "id 11 characters · phone 6 characters · status 1\n    would be refused again: field id of a callback of kind status needs 1 to 10 digits"),
         (b"79001230001=1&status=1", "(a name of 11 characters) 1 character · status 1\n    would be refused again: field id did not come"),
         (b"id=1&phone=79001230001&status=1&md5=not-yet-known-secret", "status 1 · md5 20 characters\n    would be refused again: none of the configured secrets made this hash"),
         (b"mes=1&status=1", "an incoming SMS and a delivery status at once"),

@@ -68,6 +68,39 @@ def test_what_was_told_is_stored_under_its_account_and_answered_with_how_many(tm
     assert store.statuses().shape[0] == 1
 
 
+def test_national_numbers_become_international_where_that_is_set_and_are_counted_where_not(tmp_path):
+    settings = SETTINGS | {
+        "SMSANALYTICS_ACCOUNTS__SHOP__COUNTRY_CODE": "7",
+        "SMSANALYTICS_ACCOUNTS__SHOP__TRUNK_PREFIX": "8",
+    }
+    given = ["89001230001", "9001230002", "79001230003", "+84912345678"]
+    with serving(tmp_path / "data", "--no-maintain", **settings) as running:
+        answers = [
+            json.loads(request(running.admin, "POST", f"/sends?account={account}", body)[1])
+            for account in ("shop", "default")
+            for body in (lines(*[SEND | {"phone": phone} for phone in given]), lines(SEND))
+        ]
+        assert running.stop() == 0
+    done = "2 national numbers of account shop were stored with the country code"
+    undone = (
+        "2 national numbers of account default were stored as given, so that no callback will match; "
+        'set country_code and trunk_prefix in [accounts.default], such as "7" and "8"'
+    )
+    one = {"stored": 1}
+    assert answers == [{"stored": 4, "notices": [done]}, one, {"stored": 4, "notices": [undone]}, one]
+    maintain(tmp_path / "data")
+    rows = set(open_store(tmp_path / "data").sends().select("account, phone").fetchall())
+    assert {phone for account, phone in rows if account == "default"} == {phone.lstrip("+") for phone in given} | {
+        "79001230001"
+    }
+    assert {phone for account, phone in rows if account == "shop"} == {
+        "79001230001",
+        "79001230002",
+        "79001230003",
+        "84912345678",
+    }
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "token", "status", "words"),
     [
@@ -79,12 +112,12 @@ def test_what_was_told_is_stored_under_its_account_and_answered_with_how_many(tm
         pytest.param("POST", "/sends?account=nobody", lines(SEND), TOKEN, 400, "an account of the settings", id="no-account"),
         pytest.param("POST", "/sends?acount=shop", lines(SEND), TOKEN, 400, "and nothing else", id="query-misspelt"),
         pytest.param("POST", "/sends?account=shop&account=default", lines(SEND), TOKEN, 400, "and nothing else", id="two-accounts"),
-        pytest.param("POST", "/sends", lines(SEND, SEND | {"account": "nobody"}), TOKEN, 400, "line 2: field account", id="line-of-no-account"),
-        pytest.param("POST", "/sends", lines(SEND, SEND, SEND | {"phone": "79001239"[:6]}), TOKEN, 400, "line 3: field phone", id="bad-phone"),
-        pytest.param("POST", "/sends", lines(SEND | {"sendr": "X"}), TOKEN, 400, "line 1: there is no field 'sendr'", id="unknown-field"),
+        pytest.param("POST", "/sends", lines(SEND, SEND | {"account": "nobody"}), TOKEN, 400, "line 2, column account", id="line-of-no-account"),
+        pytest.param("POST", "/sends", lines(SEND, SEND, SEND | {"phone": "79001239"[:6]}), TOKEN, 400, "line 3, column phone", id="bad-phone"),
+        pytest.param("POST", "/sends", lines(SEND | {"sendr": "X"}), TOKEN, 400, "line 1: there is no column 'sendr'", id="unknown-field"),
         pytest.param("POST", "/sends", b'{"tag": "a", "tag": "b"}', TOKEN, 400, "line 1: a field came twice", id="field-twice"),
         pytest.param("POST", "/sends", b"[1]", TOKEN, 400, "line 1: needed one JSON object", id="no-object"),
-        pytest.param("POST", "/confirmation-requests", lines(SEND), TOKEN, 400, "no field 'message_id'", id="a-send-as-request"),
+        pytest.param("POST", "/confirmation-requests", lines(SEND), TOKEN, 400, "no column 'message_id'", id="a-send-as-request"),
         pytest.param("POST", "/sends", b" " * (MAX_BODY_BYTES + 1), TOKEN, 413, "send it in parts", id="too-large"),
         pytest.param("POST", "/sends", b" " * (MAX_BODY_BYTES + 1), None, 401, "Authorization: Bearer", id="too-large-without-token"),
         pytest.param("GET", "/healthz", None, None, 200, "OK", id="health"),

@@ -40,6 +40,10 @@ def test_text_beside_status_is_refused():
         pytest.param(Kind.INCOMING, INCOMING | {"mes": b"a:b\n\x00\xff"}, (), id="any-text"),
         pytest.param(Kind.INCOMING, INCOMING, (b"79037654321",), id="own-number"),
         pytest.param(Kind.INCOMING, INCOMING | {"to": b"1234"}, (), id="service-number"),
+        pytest.param(Kind.INCOMING, INCOMING | {"phone": b"900"}, (b"79037654321",), id="short-code-to-own-number"),
+        pytest.param(Kind.INCOMING, INCOMING | {"phone": b"MTC.Info"}, (b"79037654321",), id="name-to-own-number"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"@shop_client"}, (), id="messenger-name"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"#123456"}, (), id="messenger-id"),
         pytest.param(Kind.CONFIRMATION, CONFIRMATION, (), id="confirmation"),
     ],
 )
@@ -63,8 +67,33 @@ def test_what_the_provider_sends_has_its_shape(kind, fields, numbers):
         pytest.param(Kind.INCOMING, INCOMING | {"to": b"1"}, (), id="to-too-short"),
         pytest.param(Kind.INCOMING, INCOMING, (b"79001230000",), id="somebody-elses-number"),
         pytest.param(Kind.CONFIRMATION, CONFIRMATION | {"ts": b"1"}, (), id="ts-too-short"),
+        pytest.param(Kind.INCOMING, INCOMING | {"phone": b"900"}, (), id="short-code-without-own-numbers"),
+        pytest.param(Kind.INCOMING, INCOMING | {"phone": b"900"}, (b"79001230000",), id="short-code-to-another"),
+        pytest.param(
+            Kind.INCOMING,
+            INCOMING | {"phone": b"900", "to": b"200"},
+            (b"200",),
+            id="short-code-to-what-a-status-can-be",
+        ),
+        pytest.param(Kind.INCOMING, INCOMING | {"phone": b"a:b"}, (b"79037654321",), id="colon-in-name"),
+        pytest.param(Kind.INCOMING, INCOMING | {"phone": b"a" * 16}, (b"79037654321",), id="name-too-long"),
+        pytest.param(Kind.INCOMING, INCOMING | {"phone": b"@client"}, (b"79037654321",), id="messenger-name-of-an-sms"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"900"}, (b"79037654321",), id="status-of-a-short-code"),
+        pytest.param(Kind.STATUS, STATUS | {"phone": b"@a:b"}, (), id="colon-in-messenger-name"),
+        pytest.param(Kind.CONFIRMATION, CONFIRMATION | {"phone": b"900"}, (b"79037654321",), id="call-of-a-short-code"),
+        pytest.param(Kind.CONFIRMATION, CONFIRMATION | {"phone": b"@client"}, (), id="call-of-a-messenger-name"),
     ],
 )
 def test_a_signed_field_of_another_shape_is_refused(kind, fields, numbers):
     with pytest.raises(MisshapenCallback):
         check_shape(kind, fields, inbound_numbers=numbers)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [((), "set inbound_numbers of the account"), ((b"79001230000",), "inbound_numbers of 4 or more digits")],
+)
+def test_a_short_code_that_is_refused_says_what_would_let_it_in(numbers, words):
+    with pytest.raises(MisshapenCallback, match=words) as refusal:
+        check_shape(Kind.INCOMING, INCOMING | {"phone": b"SECRETNAME"}, inbound_numbers=numbers)
+    assert "SECRETNAME" not in str(refusal.value)
