@@ -388,7 +388,7 @@ OF_TABLES = {
 MEANINGS = {
     "account": "account of the settings whose handler address was called",
     "message_id": "the provider's `id`; one send to several numbers shares it, so a message is (`account`, `message_id`, `phone`)",
-    "phone": "digits without `+`, or an address in lower case; as it came in `extra` where that differs",
+    "phone": "digits without `+`; an address, an `@name` or `#id` of a messenger, or the name of a sender in lower case; as it came in `extra` where that differs",
     "status": "the provider's status code",
     "err": "its reason",
     "status_at": "when the status happened: see `time_source`",
@@ -460,7 +460,7 @@ MEANINGS = {
 ELSEWHERE = {  # where a word means something else in a table
     ("incoming", "sent_at"): "when the provider says it was sent; missing where that is not believable",
     ("messages", "sent_at"): "when you sent it, where you told of it",
-    ("sends", "phone"): "digits without `+`, or an address in lower case",
+    ("sends", "phone"): "digits without `+`; an address, or an `@name` or `#id` of a messenger, in lower case",
     ("confirmation_requests", "phone"): "digits without `+`, of who is to call",
     ("sends", "received_at"): "when it was told",
     ("confirmation_requests", "received_at"): "when it was told",
