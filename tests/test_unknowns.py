@@ -240,11 +240,18 @@ def test_row_15_a_phone_is_hashed_as_it_came_and_found_by_its_digits(tmp_path):
         read(form({"id": 1042, "phone": "+" + ONE, "status": 0, "md5": md5_of(1042, ONE, 0)}), TERMS)
 
 
-def test_row_15_what_is_neither_a_phone_nor_an_address_is_refused_and_kept(tmp_path):
+def test_row_15_who_it_is_in_a_messenger_is_kept_as_it_came(tmp_path):
+    phones = ("@Some_one", "#79001230001")
+    store = collected(tmp_path, *(status_body(1042, phone, 0, ts=SEVEN) for phone in phones), at=SEVEN + 1)
+    assert rows(store.messages().order("phone"), "phone") == [("#79001230001",), ("@some_one",)]
+
+
+@pytest.mark.parametrize("phone", ["someone", "900", "@some one", "@some:one", "@"])
+def test_row_15_what_is_neither_a_phone_nor_an_address_is_refused_and_kept(tmp_path, phone):
     """Its shape would let one hash fit two kinds of callback."""
     with Receiver(tmp_path) as collector:
-        assert collector.post(status_body(1042, "@someone"), at=SEVEN) == 400
-    assert rows(collector.store.rejected(), "reason, body") == [("structure", status_body(1042, "@someone"))]
+        assert collector.post(status_body(1042, phone), at=SEVEN) == 400
+    assert rows(collector.store.rejected(), "reason, body") == [("structure", status_body(1042, phone))]
 
 
 def test_row_16_another_method_than_post_is_answered_with_the_one_that_is_allowed(tmp_path):
