@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smsanalytics.store.journal import Journal, entry
 
-BASE = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp())  # Berlin leaves summer time this night
+BASE = int(datetime(2025, 10, 26, tzinfo=UTC).timestamp())  # Berlin leaves summer time this night
 DAY = 86400
 HORIZON = 72 * 3600
 STATUS = [-128, -2, -1, 0, 1, 2, 3, 4, 6, 20, 22, 23, 24, 25, 33, 127, -3, None]

@@ -16,7 +16,7 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store.flush import quoted, write
 from smsanalytics.store.layout import EventFile, Layout, live
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, SORTED_BY
-from smsanalytics.store.tables import REPEATING, Tables
+from smsanalytics.store.tables import REPEATING, Tables, connect
 
 MEMORY = "500MB"  #: that DuckDB is given for it
 CHUNK = 500_000  #: events that are merged at once, so that a large date needs little memory
@@ -49,6 +49,10 @@ class Job:
             for of_ids, part in zip(ranges, parts, strict=True):
                 rows = f"{_each_once(table, of_ids)} ORDER BY {SORTED_BY[table]}"
                 connection.execute(f"COPY ({rows}) TO {quoted(part)} (FORMAT parquet, COMPRESSION lz4)")
+            if tables.receipts(table, parts) != tables.receipts(table, paths):
+                raise StoreError(
+                    f"merging {len(paths)} files into {target.name} would change how many events there are"
+                )
             whole = f"FROM read_parquet([{', '.join(map(quoted, parts))}], hive_partitioning = false)"
             write(connection, whole, layout.tmp / f"{table}-merged", target)
         finally:
@@ -136,22 +140,52 @@ def superseded(layout: Layout, *, before: float) -> Iterator[Path]:
     """
     Files of events that a wider one has superseded for so long that no reader can still be about to open them.
 
+    Each wider file is opened, and holds as many receipts as all that it supersedes.
+
     Parameters
     ----------
     layout : Layout
         Of the data directory.
     before : float
         When the wider file must have been written. [Unix seconds]
+
+    Raises
+    ------
+    StoreError
+        If a wider file does not hold what it supersedes; all others were named before.
     """
+    lacking = []
+    with connect(layout, memory=MEMORY) as connection:
+        tables = Tables(layout, connection)
+        for table, wider, covered in _covered(layout):
+            if wider.stat().st_mtime >= before:
+                continue
+            try:
+                whole = tables.receipts(table, [wider]) >= tables.receipts(table, covered)
+            except StoreError:
+                whole = False
+            if whole:
+                yield from covered
+            else:
+                lacking.append(wider)
+    if lacking:
+        raise StoreError(
+            f"{lacking[0]} does not hold all events of the files that it supersedes, so these are kept; move it out of "
+            "the store, and they count again"
+        )
+
+
+def _covered(layout: Layout) -> Iterator[tuple[str, Path, list[Path]]]:
+    """Each file that supersedes others, with its table and these."""
     for table in EVENT_TABLES:
         for day, files in layout.event_files(table).items():
             try:
                 counting = live(files)
             except StoreError:
-                continue  # said elsewhere
-            for file in set(files) - set(counting):
-                wider = next(
-                    one for one in counting if one.writer == file.writer and one.first <= file.first <= one.last
-                )
-                if layout.event_file(table, day, wider).stat().st_mtime < before:
-                    yield layout.event_file(table, day, file)
+                continue  # the merging says so
+            rest = sorted(set(files) - set(counting))
+            for wider in counting:
+                own = [file for file in rest if file.writer == wider.writer and wider.first <= file.first <= wider.last]
+                if own:
+                    paths = [layout.event_file(table, day, file) for file in (wider, *own)]
+                    yield table, paths[0], paths[1:]

@@ -16,7 +16,7 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store import durable
 from smsanalytics.store.journal import DAY, entry, is_whole, line, version_of
 from smsanalytics.store.journal import VERSION as FORMAT
-from smsanalytics.store.layout import EventFile, Layout, SegmentFile
+from smsanalytics.store.layout import EventFile, Layout, SegmentFile, encoded_number
 from smsanalytics.store.privacy import Privacy
 from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, KIND_OF_TABLE, SORTED_BY, TABLE_OF_KIND, VERSION, typed
 
@@ -47,8 +47,8 @@ def flush(
     """
     Publish every sealed segment of a writer, up to the first that is still open, one with each step of the iterator.
 
-    A crash anywhere in it repeats the same names with the same content. A segment leaves the journal only after the
-    file ``published`` says, durably, that all its tables are there.
+    A crash anywhere in it repeats the same names with the same content: what is in the journal is published, whatever
+    the file ``published`` says. A segment leaves the journal only after all its tables are there, durably.
 
     Parameters
     ----------
@@ -71,11 +71,10 @@ def flush(
     for segment in layout.segments(writer):
         if segment.state == "open":
             break
-        if segment.seq > layout.published(writer):
-            done = _publish(connection, layout, writer, segment, zones, privacy)
-            durable.replace(layout.slot(writer) / "published", b"%d\n" % segment.seq)
-            yield done
+        done = _publish(connection, layout, writer, segment, zones, privacy)
+        durable.replace(layout.slot(writer) / "published", encoded_number(segment.seq))
         (layout.slot(writer) / segment.name).unlink()
+        yield done
 
 
 def _publish(

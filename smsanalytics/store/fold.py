@@ -29,7 +29,7 @@ from smsanalytics.store.prepared import COHORT
 from smsanalytics.store.retention import newest_generations
 from smsanalytics.store.rollup import GAP_DAYS, KEY, LAST_SEEN
 from smsanalytics.store.schema import MESSAGES, SORTED_BY
-from smsanalytics.store.tables import FOLDED, Tables
+from smsanalytics.store.tables import AHEAD, FOLDED, Tables
 
 NEAR = timedelta(days=7)  #: how far from the newest dates every fold searches for messages
 OPEN_DATES = 2  #: the newest ones, which are written at every fold
@@ -89,6 +89,7 @@ def fold(
     live = Live() if anew or before.version < VERSION else before
     tables = Tables(layout, connection)
     published = {writer: layout.published(writer) for writer in layout.slots()}
+    _require_published(layout, live, published)
     due = live.gathered_at is None or not 0 <= (now - live.gathered_at).total_seconds() < GATHER_SECONDS
     pending = live.folded != live.ahead
     if live.as_of and not (pending and due) and all(live.ahead.get(one, 0) == last for one, last in published.items()):
@@ -97,7 +98,7 @@ def fold(
     news = _files(layout, published, after=live.ahead)
     due = due or tables.rows([path for paths in news.values() for path in paths]) > CHUNK
     files = _files(layout, published, after=live.folded) if due else news
-    newest = [at for table, several in files.items() if (at := tables.newest_of(table, several))]
+    newest = [at for table, several in files.items() if (at := tables.newest_of(table, several, until=now + AHEAD))]
     as_of = max([*newest, *([before.as_of] if before.as_of else [])], default=None)
     if as_of is None or (live is before and not newest):
         if live is before:
@@ -136,6 +137,16 @@ def _counting(layout: Layout) -> Live:
     except StoreError as error:
         log.warning("%s", error)
     return Live(newest_generations(layout), version=VERSION - 1)
+
+
+def _require_published(layout: Layout, live: Live, published: Mapping[str, int]) -> None:
+    """Refuse to work from what holds more than there is: messages would miss what is published from here on."""
+    for writer, number in live.ahead.items():
+        if number > max(published.get(writer, 0), layout.last_number(writer)):
+            raise StoreError(
+                f"{layout.live_messages} says that messages hold {writer} up to segment {number}, which is not "
+                "published; `smsanalytics maintain --rebuild` makes messages of the events that are there"
+            )
 
 
 def _files(layout: Layout, published: Mapping[str, int], after: Mapping[str, int]) -> dict[str, list[Path]]:

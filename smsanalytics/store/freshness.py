@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from smsanalytics.store.layout import live
 from smsanalytics.store.live import Live
 from smsanalytics.store.schema import EVENT_TABLES
-from smsanalytics.store.tables import Tables
+from smsanalytics.store.tables import AHEAD, Tables
 
 
 @dataclass(frozen=True)
@@ -50,4 +50,5 @@ def _newest(tables: Tables, table: str) -> datetime | None:
     day = max((day for day, files in there.items() if files), default=None)
     if day is None:
         return None
-    return tables.newest_of(table, [tables.layout.event_file(table, day, file) for file in live(there[day])])
+    files = [tables.layout.event_file(table, day, file) for file in live(there[day])]
+    return tables.newest_of(table, files, until=datetime.now(UTC) + AHEAD)

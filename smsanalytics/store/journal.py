@@ -22,7 +22,7 @@ import orjson
 
 from smsanalytics.errors import JournalError, StoreError
 from smsanalytics.store.durable import locked, make_directory, replace, sync_directory, sync_file
-from smsanalytics.store.layout import Layout, SegmentFile
+from smsanalytics.store.layout import Layout, SegmentFile, encoded_number
 
 VERSION = 1  #: of the lines written; those of every version up to it are read, for ever
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "beegfs",
@@ -212,7 +212,7 @@ class Journal:
             if not os.path.samestat(os.fstat(self._lock), os.stat(self.directory)):  # noqa: PTH116
                 raise OSError(errno.ESTALE, "the slot was replaced")
             number = self._last_number + 1
-            replace(self.directory / "counter", b"%d\n" % number)
+            replace(self.directory / "counter", encoded_number(number))
             self._last_number = number
             self._segment = _Segment(self.directory, SegmentFile(number, day, "open"))
             self._segment.make_name_durable()

@@ -19,8 +19,8 @@ The names are the catalogue: there is no other list of files.
 
 from __future__ import annotations
 
-import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -28,10 +28,14 @@ from pathlib import Path
 from typing import Self
 
 from smsanalytics.errors import StoreError
+from smsanalytics.store import state
 
 _WRITER = re.compile(r"[a-z][a-z0-9]*")
 _FILE = re.compile(r"(?P<writer>[a-z][a-z0-9]*)-(?P<first>[0-9]{10})-(?P<last>[0-9]{10})\.parquet")
+_NUMBER = re.compile(rb"(?P<number>[0-9]{1,10})( (?P<checksum>[0-9a-f]{8}))?\s*")
 _SEGMENT = re.compile(r"(?P<seq>[0-9]{10})\.(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.(?P<state>open|sealed)")
+
+FARTHEST = 1_000_000  #: how far beyond all names the number in a small file may be
 
 
 def _date(text: str) -> date | None:
@@ -199,10 +203,13 @@ class Layout:
         if not self.retention.exists():
             return {}, None
         try:
-            said = json.loads(self.retention.read_bytes())
-            at = said.get("looked_at")
-            kept_from = {table: date.fromisoformat(day) for table, day in said["kept_from"].items()}
-            return kept_from, datetime.fromisoformat(at).astimezone(UTC) if at else None
+            content = state.decoded(self.retention.read_bytes(), required=False)
+            at = content.get("looked_at")
+            kept_from = {table: date.fromisoformat(day) for table, day in content["kept_from"].items()}
+            looked_at = datetime.fromisoformat(at).astimezone(UTC) if at else None
+            if looked_at and any(day >= looked_at.date() for day in kept_from.values()):
+                raise ValueError("a date that was not over cannot have been given up")
+            return kept_from, looked_at
         except (ValueError, TypeError, KeyError, AttributeError):
             raise StoreError(
                 f"{self.retention} is damaged; without it dates that were given up would count again where files are "
@@ -265,7 +272,12 @@ class Layout:
         return sorted(segment for path in found if (segment := SegmentFile.parse(path.name)))
 
     def last_number(self, writer: str) -> int:
-        """The greatest segment number that any name or the counter of a writer tells of; 0 for a new one."""
+        """
+        The greatest segment number that was given to a writer; 0 for a new one.
+
+        Every name and both small files are evidence, for each may be lost. A small file whose number is far beyond all
+        other evidence is damaged, and not believed: numbers would end after it.
+        """
         numbers = [segment.seq for segment in self.segments(writer)]
         for table in self.data.iterdir():
             numbers += [
@@ -273,24 +285,50 @@ class Layout:
                 for path in table.glob(f"date=*/{writer}-*.parquet")
                 if (file := EventFile.parse(path.name)) is not None
             ]
-        told = [read_number(self.slot(writer) / name) or 0 for name in ("counter", "published")]
-        return max([*numbers, *told])
+        counter, published = (read_number(self.slot(writer) / name) for name in ("counter", "published"))
+        for number in sorted(number for number in (published, counter) if number is not None):
+            if number <= max(numbers, default=0) + FARTHEST:
+                numbers.append(number)
+        return max(numbers, default=0)
 
     def published(self, writer: str) -> int:
         """
         Up to which segment everything of a writer is published, empty tables included.
 
-        When the file that says so was lost, it is what lies below the oldest segment still in the journal: a segment
-        leaves the journal only after it was published.
+        A segment leaves the journal only after it was published, so while there are segments that is what lies below
+        the oldest of them, whatever the small file says.
         """
-        said = read_number(self.slot(writer) / "published")
-        if said is not None:
-            return said
         segments = self.segments(writer)
-        return segments[0].seq - 1 if segments else self.last_number(writer)
+        if segments:
+            return segments[0].seq - 1
+        number = read_number(self.slot(writer) / "published")
+        return self.last_number(writer) if number is None else number
 
 
 def read_number(path: Path) -> int | None:
-    """The number a small file holds; None where there is none."""
-    text = path.read_bytes().strip() if path.exists() else b""
-    return int(text) if text.isdigit() else None
+    """
+    The number that a small file holds; None where there is none, or where its checksum is that of another number.
+
+    A number without a checksum is what an older version wrote.
+    """
+    match = _NUMBER.fullmatch(path.read_bytes() if path.exists() else b"")
+    if match is None or (match["checksum"] and match["checksum"] != _checksum(match["number"])):
+        return None
+    return int(match["number"])
+
+
+def encoded_number(number: int) -> bytes:
+    """
+    The content of a small file that holds a number.
+
+    Examples
+    --------
+    >>> encoded_number(12)
+    b'12 4f5344cd\\n'
+    """
+    text = b"%d" % number
+    return b"%s %s\n" % (text, _checksum(text))
+
+
+def _checksum(text: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(text)

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from smsanalytics.errors import NewerVersion, StoreError
+from smsanalytics.store import state
 from smsanalytics.store.layout import Layout
 
 VERSION = 3
@@ -90,8 +91,9 @@ class Live:
         if not layout.live_messages.exists():
             return cls()
         try:
-            content = orjson.loads(layout.live_messages.read_bytes())
-            version = int(content["version"])
+            text = layout.live_messages.read_bytes()
+            version = int(orjson.loads(text)["version"])
+            content = state.decoded(text, required=version == VERSION)
             if version < OLDEST:
                 raise ValueError
             if version <= VERSION:
@@ -114,7 +116,7 @@ class Live:
 
     def encoded(self) -> bytes:
         """The content of ``live.json``."""
-        return orjson.dumps(
+        return state.encoded(
             {
                 "version": self.version,
                 "generations": {str(day): generation for day, generation in sorted(self.generations.items())},
@@ -130,8 +132,7 @@ class Live:
                     }
                     for day, span in sorted(self.spans.items())
                 },
-            },
-            option=orjson.OPT_INDENT_2,
+            }
         )
 
 

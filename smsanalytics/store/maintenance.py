@@ -26,7 +26,7 @@ from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.privacy import Privacy
 from smsanalytics.store.retention import PAUSE, expire
-from smsanalytics.store.tables import connect
+from smsanalytics.store.tables import Tables, connect
 
 GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may still open it
 LONGEST_PAUSE = 300.0  #: and between two folds at most [s]
@@ -242,19 +242,43 @@ def _said(stuck: list[StoreError]) -> Iterator[None]:
 
 
 def sweep(layout: Layout, *, now: float | None = None) -> list[Path]:
-    """Delete files that stopped counting so long ago that no reader can still be about to open them."""
+    """
+    Delete files that stopped counting so long ago that no reader can still be about to open them.
+
+    What replaces them is opened and counted before.
+
+    Raises
+    ------
+    StoreError
+        If it is not whole; then nothing that it replaces is deleted.
+    """
     old = (time.time() if now is None else now) - GRACE_SECONDS
-    counting, known = Live.read(layout).generations, layout.live_messages.exists()
-    swept = [
+    swept: list[Path] = []
+    stuck: list[StoreError] = []
+    for stale in (_stale_messages(layout, before=old), superseded(layout, before=old)):
+        with _said(stuck):
+            for path in stale:
+                path.unlink()
+                swept.append(path)
+    if stuck:
+        raise stuck[0]
+    return swept
+
+
+def _stale_messages(layout: Layout, *, before: float) -> Iterator[Path]:
+    """Generations of messages that do not count, where those that do are whole."""
+    if not layout.live_messages.exists():
+        return
+    counting = Live.read(layout)
+    stale = [
         path
         for day, generations in layout.generations().items()
         for generation in generations
-        if known
-        and generation != counting.get(day)
+        if generation != counting.generations.get(day)
         and (path := layout.message_file(day, generation)).exists()
-        and path.stat().st_mtime < old
+        and path.stat().st_mtime < before
     ]
-    swept += superseded(layout, before=old)
-    for path in swept:
-        path.unlink()
-    return swept
+    if stale:
+        with connect(layout, memory=MEMORY) as connection:
+            Tables(layout, connection).require_whole(counting)
+    yield from stale

@@ -18,9 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import orjson
-
-from smsanalytics.store import durable
+from smsanalytics.store import durable, state
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.schema import EVENT_TABLES
@@ -63,7 +61,7 @@ def expire(layout: Layout, days: Mapping[str, int], *, now: datetime | None = No
     given_up = {table: _count(layout, table, before.get(table), day) for table, day in after.items()}
     said = {table: str(day) for table, day in sorted(after.items())}
     note = {"kept_from": said, "looked_at": now.isoformat()}
-    durable.replace(layout.retention, orjson.dumps(note, option=orjson.OPT_INDENT_2))
+    durable.replace(layout.retention, state.encoded(note))
     if "messages" in after:
         _give_up_messages(layout, after["messages"])
     for table, number in given_up.items():

@@ -13,8 +13,9 @@ from typing import Any
 
 import duckdb
 
+from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup, version
-from smsanalytics.store.flush import quoted
+from smsanalytics.store.flush import DUCKDB_FAILS, quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.prepared import COHORT
@@ -23,7 +24,7 @@ from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, M
 FOLDED = ("statuses", "sends")  #: the tables that make messages
 BY_EVENTS_SINCE = 3  #: version of the schema from which messages lie on the date of their first event
 REPEATING = tuple(table for table, columns in HIDDEN.items() if "repeated_at" in columns)
-NEWEST = "greatest(received_at, list_max(repeated_at))"  #: the last receipt of a row of these
+AHEAD = timedelta(hours=1)  #: of the clock, that a receipt may be: one further ahead is a mistake and no present
 
 
 def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -100,6 +101,41 @@ class Tables:
         [(rows,)] = self.connection.execute(told).fetchall()
         return int(rows)
 
+    def receipts(self, table: str, files: Sequence[Path]) -> int:
+        """
+        How many receipts the events in files of a table stand for.
+
+        Raises
+        ------
+        StoreError
+            If a file cannot be read to its end.
+        """
+        counted = "sum(copies)" if table in REPEATING else "count(*)"
+        try:
+            [(number,)] = self.of_files(table, files).aggregate(f"coalesce({counted}, 0)::BIGINT").fetchall()
+        except DUCKDB_FAILS:
+            raise StoreError(f"a file of {table} cannot be read; `smsanalytics check` names it") from None
+        return int(number)
+
+    def require_whole(self, live: Live) -> None:
+        """
+        Open every file of messages that counts, and compare how many messages are in it.
+
+        Raises
+        ------
+        StoreError
+            If one is absent, not whole, or holds another number than ``live.json`` says.
+        """
+        for day, span in live.spans.items():
+            path = self.layout.message_file(day, live.generations[day])
+            try:
+                rows = self.rows([path])
+            except DUCKDB_FAILS:
+                rows = None
+            if rows != span.rows:
+                found = "is gone or not whole" if rows is None else f"holds {rows:,} messages, not {span.rows:,}"
+                raise StoreError(f"{path} {found}; `smsanalytics maintain --rebuild` makes messages again")
+
     def ranges(self, files: Sequence[Path], *, most: int) -> list[str]:
         """Conditions that part the rows of files by ``message_id``, in order, so that about so many fulfil each."""
         parts = -(-self.rows(files) // most)
@@ -113,10 +149,14 @@ class Tables:
         last = f"message_id >= {bounds[-1]} OR message_id IS NULL" if bounds else "true"
         return [*(f"message_id < {bound}" for bound in bounds[:1]), *inner, last]
 
-    def newest_of(self, table: str, files: Sequence[Path]) -> datetime | None:
-        """The newest receipt in some files of a table, UTC."""
-        newest = NEWEST if table in REPEATING else "received_at"
-        [(at,)] = self.of_files(table, files).aggregate(f"max({newest})").fetchall()
+    def newest_of(self, table: str, files: Sequence[Path], *, until: datetime) -> datetime | None:
+        """The newest receipt in some files of a table, UTC; receipts after a moment are those of a wrong clock."""
+        by_then = f"<= {moment(until)}"
+        newest = f"max(received_at) FILTER (received_at {by_then})"
+        if table in REPEATING:
+            repeated = f"list_filter(repeated_at, lambda receipt: receipt {by_then})"
+            newest = f"greatest({newest}, max(list_max({repeated})))"
+        [(at,)] = self.of_files(table, files).aggregate(newest).fetchall()
         return at.astimezone(UTC) if at else None
 
     def distinct(
@@ -148,7 +188,8 @@ class Tables:
     def newest(self) -> datetime | None:
         """The newest receipt of anything but refused callbacks, UTC."""
         files = {table: self.layout.live_files(table) for table in EVENT_TABLES if table != "rejected"}
-        found = [at for table, paths in files.items() if (at := self.newest_of(table, paths))]
+        until = datetime.now(UTC) + AHEAD
+        found = [at for table, paths in files.items() if (at := self.newest_of(table, paths, until=until))]
         if folded := Live.read(self.layout).as_of:  # what it was folded from may be given up, or forgotten
             found.append(folded)
         return max(found, default=None)
