@@ -456,6 +456,7 @@ MEANINGS = {
     "month": "its first day",
     "matured": "whether it was older than the horizon (72 hours unless `open_store` was told otherwise)",
     "age_seconds": "from the start of `delivery_seconds` to `as_of`; missing without a start",
+    "delivered_age_seconds": "from the first report of delivery to `as_of`; missing without one",
 }  # fmt: skip
 ELSEWHERE = {  # where a word means something else in a table
     ("incoming", "sent_at"): "when the provider says it was sent; missing where that is not believable",
@@ -478,6 +479,7 @@ HANDED_OUT_TYPES = {
     "status": "SMALLINT", "err": "INTEGER", "state": "VARCHAR", "contradictory": "BOOLEAN",
     "delivery_seconds": "BIGINT", "day": "TIMESTAMP", "week": "TIMESTAMP", "month": "TIMESTAMP",
     "hour": "SMALLINT", "weekday": "SMALLINT", "matured": "BOOLEAN", "age_seconds": "BIGINT",
+    "delivered_age_seconds": "BIGINT",
 }  # fmt: skip
 
 

@@ -297,7 +297,7 @@ def inbound_volume(incoming, by):
             for key, group in gathered(incoming, by).items()}  # fmt: skip
 
 
-def reply_rate(messages, incoming, by, types=TEXT):
+def reply_rate(messages, incoming, by, *, as_of, types=TEXT):
     result = {}
     for key, group in gathered(counted(messages, types), by).items():
         recipients, repliers, matured = set(), set(), True
@@ -306,10 +306,7 @@ def reply_rate(messages, incoming, by, types=TEXT):
                 continue
             person = (message["account"], message["phone"])
             recipients.add(person)
-            since = (
-                None if message["delivery_seconds"] is None else message["age_seconds"] - message["delivery_seconds"]
-            )
-            matured = matured and message["matured"] and (since is None or since >= 86400)
+            matured = matured and message["matured"] and as_of - message["delivered_at"] >= 86400
             for text in incoming:
                 if (text["account"], text["phone"]) == person and 0 <= text["at"] - message["delivered_at"] <= 86400:
                     repliers.add(person)

@@ -77,7 +77,7 @@ def reply_rate(
     ----------
     messages : frame of any engine that narwhals reads, one row per message
         With ``account``, ``message_id``, ``phone``, ``state``, ``type``, ``err``, ``delivered_at``,
-        ``delivery_seconds``, ``age_seconds``, ``matured`` and the columns named in `by`.
+        ``delivered_age_seconds``, ``matured`` and the columns named in `by`.
     incoming : frame of the same engine, one row per incoming message
         With ``account``, ``phone``, ``sent_at`` and ``received_at``; the latter counts where the former is missing.
     by : sequence of str, default ``("day",)``
@@ -113,7 +113,7 @@ def reply_rate(
     >>> sent = pd.DataFrame({
     ...     "account": "default", "message_id": [1, 2], "phone": ["79001230001", "79001230002"],
     ...     "state": "delivered", "type": 0, "err": 0, "delivered_at": at, "matured": True,
-    ...     "delivery_seconds": 7, "age_seconds": 500_000,
+    ...     "delivered_age_seconds": 500_000,
     ... })
     >>> texts = pd.DataFrame({
     ...     "account": "default", "phone": ["79001230002"], "sent_at": at[:1] + pd.Timedelta("5min"),
@@ -125,7 +125,7 @@ def reply_rate(
     """
     by = names_of(by)
     key = ("account", "message_id", "phone")
-    times = {"delivered_at", "delivery_seconds", "age_seconds", "matured"}
+    times = {"delivered_at", "delivered_age_seconds", "matured"}
     frame = only(messages, {*key, "state", "type", "err", *times, *by}, _inside=counted(type))
     texts = need(incoming, {*PERSON, "sent_at", "received_at"})
     texts = texts.select(*PERSON, _text_at=nw.coalesce("sent_at", "received_at"))
@@ -144,8 +144,7 @@ def reply_rate(
     frame = frame.join(answered, on=list(key), how="left").with_columns(
         _account=nw.when(reached).then(nw.col("account")), _phone=nw.when(reached).then(nw.col("phone"))
     )
-    since = nw.col("age_seconds") - nw.col("delivery_seconds")
-    recent = (since < int(window.total_seconds())).fill_null(value=False)
+    recent = (nw.col("delivered_age_seconds") < int(window.total_seconds())).fill_null(value=False)
     sums = {
         "_reached": reached,
         "_replied": ~nw.col("_answered").is_null(),

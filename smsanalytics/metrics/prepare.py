@@ -27,7 +27,7 @@ STORED = (
     *(name for name in HANDED_OUT if name not in ("status", "err", "state", "contradictory", "delivery_seconds")),
     "opened_at", "delivered_code", "failed_code", "unknown_code", "open_code", "hlr", "test_mode",
 )  # fmt: skip
-AGE = ("matured", "age_seconds")
+AGE = ("matured", "age_seconds", "delivered_age_seconds")
 CALENDAR = ("day", "hour", "weekday", "week", "month")
 
 
@@ -67,6 +67,7 @@ def prepare(
         ``weekday`` : Monday is 1. [1..7]
         ``matured`` : whether the message was older than the horizon.
         ``age_seconds`` : from the same start as ``delivery_seconds`` to `as_of`; missing without a start. [s]
+        ``delivered_age_seconds`` : from the first report of delivery to `as_of`; missing without one. [s]
 
         ``failed_at`` : the last report of a failure; the other times are the first report of theirs.
         ``err`` : of the status shown; 200 if any status said that the account was in test mode.
@@ -100,8 +101,13 @@ def prepare(
             _start=nw.coalesce("sent_at", "opened_at").dt.truncate("1s"),
         )
         .with_columns(
-            _seconds=(nw.col("delivered_at").dt.truncate("1s") - nw.col("_start")).dt.total_seconds(),
-            age_seconds=(nw.lit(as_of.replace(microsecond=0)) - nw.col("_start")).dt.total_seconds(),
+            _arrived=nw.col("delivered_at").dt.truncate("1s"),
+            _now=nw.lit(as_of.replace(microsecond=0)),
+        )
+        .with_columns(
+            _seconds=(nw.col("_arrived") - nw.col("_start")).dt.total_seconds(),
+            age_seconds=(nw.col("_now") - nw.col("_start")).dt.total_seconds(),
+            delivered_age_seconds=(nw.col("_now") - nw.col("_arrived")).dt.total_seconds(),
         )
         .pipe(nw.maybe_convert_dtypes)  # of pandas: where a time is missing, seconds are floats
         .with_columns(

@@ -92,7 +92,8 @@ class Expected:
             )
         frames = {"inbound_volume": [self.texts], "reply_rate": [self.messages, self.all_texts],
                   "confirmation_success": [self.attempts], "callback_lag": [self.statuses]}  # fmt: skip
-        return ask(*frames.get(metric, [self.messages]), by)
+        moment = {"as_of": self.world.as_of} if metric == "reply_rate" else {}
+        return ask(*frames.get(metric, [self.messages]), by, **moment)
 
     @staticmethod
     def with_rates(row):

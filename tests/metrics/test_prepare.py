@@ -5,26 +5,12 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pytest
+from folded import code, stored
 
 from smsanalytics.errors import ForeignZone, MissingColumns
-from smsanalytics.metrics.prepare import STORED, offsets, prepare, with_calendar
+from smsanalytics.metrics.prepare import offsets, prepare, with_calendar
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-def stored(**columns):
-    """One message as a pandas frame of stored columns; what is not given is missing."""
-    frame = pd.DataFrame([dict.fromkeys(STORED) | {"hlr": False, "test_mode": False} | columns])
-    for name in frame.columns:
-        if name.endswith("_at"):
-            frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
-        elif name.endswith("_code") or name == "type":
-            frame[name] = frame[name].astype("Int64")
-    return frame
-
-
-def code(status, err=None):
-    return (status + 128) * 2**16 + (0 if err is None else err + 1)
 
 
 @pytest.mark.parametrize(

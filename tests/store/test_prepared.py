@@ -14,7 +14,7 @@ from smsanalytics.store.prepared import Prepared
 from smsanalytics.store.rollup import DELIVERY_SECONDS
 from smsanalytics.store.schema import MESSAGES
 
-AS_OF = datetime(2026, 11, 3, 12, tzinfo=UTC)
+AS_OF = datetime(2026, 11, 3, 12, 0, 0, 700_000, tzinfo=UTC)
 
 
 def stored(rows):
