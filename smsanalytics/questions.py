@@ -15,6 +15,7 @@ import pandas as pd
 
 from smsanalytics import metrics
 from smsanalytics.errors import StoreError, UnknownName
+from smsanalytics.metrics import health
 from smsanalytics.metrics.confirmation import WINDOW
 from smsanalytics.metrics.failures import CAUSE
 from smsanalytics.metrics.inbound import REPLY_WINDOW
@@ -59,6 +60,11 @@ ENOUGH = {  #: what of a column a metric reads, by its name in `prepared.WORDS`
     "latency_distribution": _IF_TEST,
     "failure_mix": {column: f"{column}_if_failed" for column in ("state", *CAUSE)},
     "cost": _IF_DELIVERED,
+}
+COMPARED = {  #: how events are compared with those that came before, by what `data_health` calls them
+    "statuses": health.in_order,
+    "receipts": health.replays,
+    "incoming": health.replayed_texts,
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -604,7 +610,9 @@ class Questions:
             Any of the columns in `BY_CALLBACK`.
         start, end, tz, where, as_of
             See `Questions`.
-            The time of a callback is that of its receipt.
+            The time of a callback is that of its receipt. Whether a status came out of order, or a callback replays
+            another, is seen from all that came before it, also before `start` and beside `where`: counts of two
+            periods add up to those of both, and the question reads all statuses and texts from the first on.
 
         Returns
         -------
@@ -627,8 +635,7 @@ class Questions:
         messages = self._messages(Live.read(self._tables.layout), asked)
         frames = {}
         for table in ("statuses", "receipts", "incoming", "confirmations", "rejected"):
-            events = self._received(table, asked)
-            frames[table] = matching(events, asked.check(BY_CALLBACK))
+            frames[table] = matching(self._received(table, asked), asked.check(BY_CALLBACK))
         return self._asked(metrics.data_health, by, asked, BY_CALLBACK, messages, *frames.values(), tz=asked.zone.key)
 
     def confirmation_attempts(
@@ -777,11 +784,22 @@ class Questions:
         return Prepared(stored, as_of=until, horizon=self.horizon, offsets=told)
 
     def _received(self, table: str, asked: Slice) -> Relation:
-        """What was received in a period: each event once, but refused callbacks and ``receipts``: statuses as told."""
-        read = self._tables.events if table in ("receipts", "rejected") else self._tables.distinct
-        events = read("statuses" if table == "receipts" else table, as_of=asked.as_of)
+        """
+        What was received in a period, seen from all that came before.
+
+        Each event once, but refused callbacks, and ``receipts``: statuses as they came, see `health.replays`.
+        """
+        if table == "receipts":  # those after the period take no part; a status may be beyond what its column holds
+            until = min(filter(None, (asked.as_of, asked.end)), default=None)
+            signed = f"coalesce(status::VARCHAR, extra['status']) AS {health.SIGNED_STATUS}"
+            events = self._tables.events("statuses", as_of=until).select(f"*, {signed}")
+        else:
+            read = self._tables.events if table == "rejected" else self._tables.distinct
+            events = read(table, as_of=asked.as_of)
         if table == "incoming":  # a text that is not kept still differs from others
             events = events.select(f"* REPLACE (coalesce(text, extra['{DIGEST}']) AS text)")
+        if table in COMPARED:
+            events = COMPARED[table](events)
         return self._calendar(asked.between(events, "received_at"), "received_at", asked)
 
     def _attempts(self, asked: Slice, window: timedelta) -> Relation:

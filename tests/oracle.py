@@ -371,8 +371,44 @@ def callback_lag(statuses, by):
     return result
 
 
-def data_health(messages, statuses, receipts, incoming, calls, rejected, by, *, tz, known):
-    """`statuses`, `incoming`, `calls`: each once; `receipts`: as they came; `known`: the statuses that a list explains."""
+def in_order(statuses):
+    """Each status, and whether it is behind: a later one of its message had been received before."""
+
+    def behind(status):
+        return any(
+            (other["account"], other["message_id"], other["phone"]) == (status["account"], status["message_id"], status["phone"])
+            and other["received"] < status["received"] and other["at"] > status["at"]
+            for other in statuses
+        )  # fmt: skip
+
+    return [status | {"behind": behind(status)} for status in statuses]
+
+
+def replays(receipts, tz):
+    """Each way in which a signed part came, when it came first, and whether it had come in another way before."""
+    seen = {}
+    for receipt in sorted(receipts, key=lambda receipt: receipt["received"]):
+        signed = tuple(receipt[name] for name in ("account", "message_id", "phone", "status"))
+        unsigned = tuple(text_of(receipt[name]) for name in ("err", *TERMS, *NETWORK))
+        unsigned += (receipt["at"] if receipt["timed"] else None,)
+        ways = seen.setdefault(signed, [])
+        if unsigned not in ways:
+            ways.append(unsigned)
+            yield receipt | {"again": len(ways) > 1, **calendar(receipt["received"], ZoneInfo(tz))}
+
+
+def replayed_texts(incoming):
+    """Each text, and whether its signed part had come under its id before."""
+    seen = set()
+    for row in sorted(incoming, key=lambda row: row["received"]):
+        key = tuple(row[name] for name in ("account", "phone", "to_number", "text", "incoming_id"))
+        yield row | {"again": row["incoming_id"] is not None and key in seen}
+        seen.add(key)
+
+
+def data_health(messages, statuses, variants, incoming, calls, rejected, by, *, tz, known):
+    """`statuses` of `in_order`, `variants` of `replays`, `incoming` of `replayed_texts`; `calls`: each once;
+    `known`: the statuses that a list explains."""
     result = {}
 
     def check(name, rows, wrong, of=lambda row: 1):
@@ -382,42 +418,14 @@ def data_health(messages, statuses, receipts, incoming, calls, rejected, by, *, 
             n, among = sum(wrong(row) for row in group), sum(of(row) for row in group)
             result[(*key, name)] = {"n": n, "of": among, "share": (n, among)}
 
-    def behind(status):
-        return any(
-            (other["account"], other["message_id"], other["phone"]) == (status["account"], status["message_id"], status["phone"])
-            and other["received"] < status["received"] and other["at"] > status["at"]
-            for other in statuses
-        )  # fmt: skip
-
-    def variants():
-        seen = {}
-        for receipt in sorted(receipts, key=lambda receipt: receipt["received"]):
-            signed = tuple(receipt[name] for name in ("account", "message_id", "phone", "status"))
-            unsigned = tuple(
-                receipt[name]
-                for name in ("err", "type", "parts", "cost", "sender", "operator", "mcc", "mnc", "country", "region")
-            )
-            unsigned += (receipt["at"] if receipt["timed"] else None,)
-            ways = seen.setdefault(signed, [])
-            if unsigned not in ways:
-                ways.append(unsigned)
-                yield receipt | {"again": len(ways) > 1, **calendar(receipt["received"], ZoneInfo(tz))}
-
-    def texts():
-        seen = set()
-        for row in sorted(incoming, key=lambda row: row["received"]):
-            key = tuple(row[name] for name in ("account", "phone", "to_number", "text", "incoming_id"))
-            yield row | {"again": row["incoming_id"] is not None and key in seen}
-            seen.add(key)
-
     accepted = [*statuses, *incoming, *calls]
     refused = [row | {"copies": 1, "refused": 1, **calendar(row["received"], ZoneInfo(tz))} for row in rejected]
     sent = [message for message in messages if message.get("sent_at") is not None and message["matured"]]
     check("coverage", sent, lambda message: message["first_status_at"] is not None)
     check("duplicates", accepted, lambda row: row["copies"] - 1, lambda row: row["copies"])
-    check("conflicting_replays", [*variants(), *texts()], lambda row: row["again"])
+    check("conflicting_replays", [*variants, *incoming], lambda row: row["again"])
     check("contradictory", messages, lambda message: message["contradictory"])
-    check("out_of_order", statuses, behind)
+    check("out_of_order", statuses, lambda row: row["behind"])
     check("late", [row for row in statuses if row["timed"]], lambda row: row["received"] - row["at"] > 3600)
     check("untimed", statuses, lambda row: not row["timed"])
     check("unknown_codes", statuses, lambda row: row["status"] not in known)

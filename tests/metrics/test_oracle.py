@@ -36,12 +36,13 @@ class Expected:
     def __init__(self, world):
         self.world = world
         self.messages = oracle.messages(world.statuses, sends=world.sends, as_of=world.as_of, tz=TZ, horizon=72 * 3600)
-        self.statuses = oracle.first_of_each(
+        statuses = oracle.first_of_each(
             world.statuses,
             lambda row: (row["account"], row["message_id"], row["phone"], row["status"], oracle.claimed(row)),
             TZ,
         )
-        self.receipts = world.statuses
+        self.statuses = oracle.in_order(statuses)
+        self.variants = [*oracle.replays(world.statuses, TZ)]
         texts = oracle.first_of_each(
             world.incoming,
             lambda row: (
@@ -54,7 +55,7 @@ class Expected:
             ),
             TZ,
         )
-        self.received_texts = texts
+        self.received_texts = [*oracle.replayed_texts(texts)]
         self.texts = [text | oracle.calendar(text["at"], ZoneInfo(TZ)) for text in texts]
         self.all_texts = self.texts
         self.calls = oracle.first_of_each(world.calls, lambda row: (row["account"], row["phone"], row["called_at"]), TZ)
@@ -64,13 +65,10 @@ class Expected:
     def narrowed(self, keep):
         """Only some rows of what a question is about; what these are matched with stays whole."""
         other = copy.copy(self)
-        for name in ("messages", "statuses", "received_texts", "texts", "calls", "attempts"):
+        for name in ("messages", "statuses", "variants", "received_texts", "texts", "calls", "attempts"):
             setattr(other, name, [*filter(keep, getattr(self, name))])
         zone = ZoneInfo(TZ)
-        for name in ("receipts", "rejected"):
-            setattr(
-                other, name, [row for row in getattr(self, name) if keep(row | oracle.calendar(row["received"], zone))]
-            )
+        other.rejected = [row for row in self.rejected if keep(row | oracle.calendar(row["received"], zone))]
         return other
 
     def of(self, metric, by):
@@ -82,7 +80,7 @@ class Expected:
             return ask(
                 self.messages,
                 self.statuses,
-                self.receipts,
+                self.variants,
                 self.received_texts,
                 self.calls,
                 self.rejected,
