@@ -54,28 +54,31 @@ class World:
         sent = END - chance.randrange(9 * DAY)
         if chance.random() < 0.5:
             for _ in range(pick([1, 1, 2])):
-                self.sends.append(key | {"sent_at": sent - pick([0, 1, 5]), "tag": pick([None, "login", "alert"]), "parts": pick([None, 1, 3]),
-                                         "cost": pick([None, "3.1000"]), "sender": pick([None, "SHOP"]), "received": sent + pick([0, 40])})  # fmt: skip
+                self.sends.append(key | {"sent_at": sent - pick([0, 1, 5]), "tag": pick([None, "", "login", "alert"]), "parts": pick([None, 1, 3]),
+                                         "cost": pick([None, "3.1000"]), "sender": pick([None, "", "SHOP"]), "received": sent + pick([0, 40])})  # fmt: skip
             if chance.random() < 0.1:
                 return
         kind, network = (
             pick([None, 0, 0, 0, 1, 4, 5, 7]),
-            pick([("MTS", "250", "01"), ("T2", "250", "20"), (None, None, None)]),
+            pick([("MTS", "250", "01"), ("T2", "250", "20"), (None, None, None), ("", "", None)]),
         )
+        told = set()
         for _ in range(pick([1, 2, 2, 3, 4])):
             timed, lag = chance.random() < 0.9, pick([0, 1, 2, 90, 4000, -30])
             at = sent + pick([-3, 0, 1, 4, 9, 31, 70, 500])
             status = key | {
                 "status": pick(STATUSES), "err": pick([None, 0, 0, 0, 1, 13, 200 if number % 7 == 0 else 6]), "timed": timed,
                 "at": at if timed else at + lag, "received": at + lag, "type": kind, "parts": pick([None, 1, 2]),
-                "cost": pick([None, "3.1000", "12.5000"]), "sender": pick([None, "SHOP", "Дом"]), "operator": network[0],
-                "mcc": network[1], "mnc": network[2], "country": pick([None, "Russia"]), "region": None, "hlr": kind == 4,
+                "cost": pick([None, "3.1000", "12.5000"]), "sender": pick([None, "", "SHOP", "Дом"]), "operator": network[0],
+                "mcc": network[1], "mnc": network[2], "country": pick([None, "", "Russia"]), "region": None, "hlr": kind == 4,
             }  # fmt: skip
+            if (status["status"], at, lag) in told:  # which of the two was first nobody knows
+                continue
+            told.add((status["status"], at, lag))
             self.statuses.append(status)
             if chance.random() < 0.15:
-                self.statuses.append(
-                    status | ({} if timed else {"at": status["at"] + 60}) | {"received": status["received"] + 60}
-                )
+                again = {"received": status["received"] + 60, "sender": status["sender"] or pick([None, ""])}
+                self.statuses.append(status | ({} if timed else {"at": status["at"] + 60}) | again)
             if timed and chance.random() < 0.1:
                 self.statuses.append(
                     status | {"received": status["received"] + 61, "cost": "9.9900", "at": at - pick([0, 1])}
@@ -123,7 +126,7 @@ class World:
         chance, pick = self.chance, self.chance.choice
         asked = END - chance.randrange(2, 4 * DAY) if chance.random() < 0.8 else END - chance.randrange(2, 600)
         person = {"account": self._account(), "phone": f"7900123{chance.randrange(4):04}"}
-        fields = {"number_to_call": pick([None, "79037654321"]), "purpose": pick([None, "login", "signup"])}
+        fields = {"number_to_call": pick([None, "", "79037654321"]), "purpose": pick([None, "", "login", "signup"])}
         for again in range(pick([0, 1, 1, 2, 3])):
             self.requests.append(
                 person

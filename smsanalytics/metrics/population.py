@@ -42,6 +42,21 @@ UTC_NAMES = {"UTC", "Etc/UTC"}
 OF_ALL_COUNTED = {"delivery_rate", "latency", "cost", "reachability"}  #: a group is there for whatever is counted
 WHOLE_NUMBERS = {"hour", "weekday", "type", "parts", "status", "err"}
 DAYS = {"day", "week", "month"}
+NAMES = {
+    "sender",
+    "operator",
+    "mcc",
+    "mnc",
+    "country",
+    "region",
+    "tag",
+    "purpose",
+    "number_to_call",
+}  #: if empty, missing
+CATEGORIES = (nw.Categorical, nw.Enum)
+WHOLE_IN_PANDAS = {  #: in which integers may be missing, and stay exact
+    pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(),
+}  # fmt: skip
 QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 
 Types = int | Sequence[int] | None
@@ -77,7 +92,10 @@ def counted_only(messages: IntoFrameT, types: Types = None) -> IntoFrameT:
 
 def need(messages: Any, columns: set[str]) -> Any:
     """
-    Read a frame of any engine, if it has the columns; its times are in UTC from here on.
+    Read a frame of any engine, if it has the columns.
+
+    From here on times are in UTC, categories are their values, an empty name is a missing one (see `NAMES`), and
+    pandas has its own types, whichever library's the frame came with.
 
     Raises
     ------
@@ -88,11 +106,9 @@ def need(messages: Any, columns: set[str]) -> Any:
     """
     frame: Any = nw.from_native(messages)
     if frame.implementation.is_pyarrow():
-        frame = windowed(frame)
+        frame = nw.from_native(_of_arrow(frame.to_native()))
     if frame.implementation.is_pandas():
-        plain = frame.to_native()
-        in_utc = {name: plain[name].dt.tz_convert("UTC") for name in plain.select_dtypes("datetimetz")}
-        frame = nw.maybe_convert_dtypes(nw.from_native(plain.assign(**in_utc)))  # integers may be missing
+        frame = nw.maybe_convert_dtypes(nw.from_native(_in_own_types(frame.to_native())))  # integers may be missing
     schema = frame.collect_schema()
     if missing := columns - set(schema.names()):
         raise MissingColumns.of(missing, schema.names())
@@ -100,7 +116,33 @@ def need(messages: Any, columns: set[str]) -> Any:
     foreign = [name for name, zone in zones.items() if zone not in UTC_NAMES]
     if foreign and not frame.implementation.is_polars():
         raise ForeignZone.of(zones[foreign[0]])
-    return frame.with_columns(nw.col(*foreign).dt.convert_time_zone("UTC")) if foreign else frame
+    made = {name: nw.col(name).dt.convert_time_zone("UTC") for name in foreign}
+    made |= {name: nw.col(name).cast(nw.String) for name in columns if isinstance(schema[name], CATEGORIES)}
+    for name in columns & NAMES:
+        if isinstance(schema[name], (nw.String, *CATEGORIES)):
+            text = made.get(name, nw.col(name))
+            made[name] = nw.when(text != "").then(text)
+    return frame.with_columns(**made) if made else frame
+
+
+def _of_arrow(table: pa.Table) -> pd.DataFrame:
+    """An Arrow table in pandas, whatever types of pandas it was made of."""
+    plain: pd.DataFrame = table.to_pandas(types_mapper=WHOLE_IN_PANDAS.get, ignore_metadata=True)
+    return plain
+
+
+def _in_own_types(plain: pd.DataFrame) -> pd.DataFrame:
+    """A pandas frame without Arrow's types and without categories, its times in UTC."""
+    own: dict[str, Any] = {}
+    if arrow := [name for name, kind in plain.dtypes.items() if isinstance(kind, pd.ArrowDtype)]:
+        read = _of_arrow(pa.Table.from_pandas(plain[arrow], preserve_index=False)).set_axis(plain.index)
+        own = {str(name): column for name, column in read.items()}
+    for name, column in plain.assign(**own).select_dtypes("category").items():
+        values = _in_own_types(column.cat.categories.to_frame(index=False, name=name))[name].convert_dtypes()
+        own[str(name)] = values.reindex(column.cat.codes).set_axis(column.index)
+    plain = plain.assign(**own)
+    zoned: list[str] = [*plain.select_dtypes("datetimetz")]
+    return plain.assign(**{name: plain[name].dt.tz_convert("UTC") for name in zoned})
 
 
 def only(messages: Any, columns: set[str], **made: nw.Expr) -> Any:
@@ -232,7 +274,7 @@ def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
     ----------
     frame : frame of any engine that narwhals reads
     where : mapping of str to value or sequence of values
-        Column to what it may be; None stands for "not reported".
+        Column to what it may be; None stands for "not reported", and so does an empty text of `NAMES`.
 
     Raises
     ------
@@ -253,7 +295,7 @@ def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
     found = need(frame, set(where))
     for name, wanted in where.items():
         alternatives = [*wanted] if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
-        values = [None if one != one else one for one in alternatives]  # NaN is missing, too
+        values = [None if one != one or (name in NAMES and one == "") else one for one in alternatives]  # NaN: missing
         known = [_value(name, one) for one in values if one is not None]
         fits = nw.col(name).is_in(known).fill_null(value=False) if known else nw.col(name) != nw.col(name)
         found = found.filter(fits | nw.col(name).is_null() if None in values else fits)

@@ -116,7 +116,7 @@ def rows_of_sends(sends: str) -> str:
         "terms": _together("terms", receipt),
         "price": _together("price", receipt),
         "network": "NULL::VARCHAR",
-        "tag": "tag",
+        "tag": "nullif(tag, '')",
     }
     unknown = {
         name: f"NULL::{'BIGINT' if name.endswith('_code') else 'TIMESTAMPTZ'}" for name in MERGE if name not in columns

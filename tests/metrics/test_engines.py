@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import numbers
 
 import duckdb
@@ -44,7 +45,48 @@ def frames(tmp_path_factory):
 def in_engine(frame, engine, connection):
     plain = frame.drop([name for name, kind in frame.schema.items() if isinstance(kind, pl.List)])
     return {"pandas": lambda: plain.to_pandas(), "polars": lambda: plain, "polars-lazy": plain.lazy,
-            "pyarrow": lambda: plain.to_arrow(), "duckdb": lambda: connection.from_arrow(plain.to_arrow())}[engine]()  # fmt: skip
+            "pyarrow": lambda: plain.to_arrow(), "duckdb": lambda: connection.from_arrow(plain.to_arrow()),
+            "pandas-of-arrow": lambda: frame.to_arrow().to_pandas(types_mapper=pd.ArrowDtype),
+            "pandas-of-arrow-abroad": lambda: abroad(plain).to_arrow().to_pandas(types_mapper=pd.ArrowDtype),
+            "pandas-of-dictionaries": lambda: categories(plain).to_arrow().to_pandas(types_mapper=pd.ArrowDtype),
+            "pandas-to-arrow": lambda: plain.to_pandas().convert_dtypes(dtype_backend="pyarrow"),
+            "pandas-read-as-arrow": lambda: read(frame, "pyarrow"),
+            "pandas-read-as-nullable": lambda: read(frame, "numpy_nullable"),
+            "pandas-nullable-abroad": lambda: abroad(plain).to_pandas().convert_dtypes(dtype_backend="numpy_nullable"),
+            "pandas-categories": lambda: every_text_and_number_a_category(plain.to_pandas()),
+            "pandas-categories-of-arrow": lambda: every_text_and_number_a_category(read(plain, "pyarrow")),
+            "pandas-of-rows-chosen": lambda: shuffled(read(plain, "pyarrow")),
+            "duckdb-of-dictionaries": lambda: connection.from_arrow(categories(plain).to_arrow()),
+            "polars-categories": lambda: categories(plain), "pyarrow-dictionaries": lambda: categories(plain).to_arrow(),
+            "pyarrow-written-by-pandas": lambda: pa.Table.from_pandas(read(plain, "pyarrow")),
+            }[engine]()  # fmt: skip
+
+
+def abroad(frame):
+    """The same moments in another zone."""
+    zoned = [name for name, kind in frame.schema.items() if kind == pl.Datetime("us", "UTC")]
+    return frame.with_columns(pl.col(zoned).dt.convert_time_zone("America/New_York"))
+
+
+def categories(frame):
+    return frame.with_columns(pl.col(pl.String).cast(pl.Categorical))
+
+
+def every_text_and_number_a_category(frame):
+    chosen = {"sender", "operator", "purpose", "account", "state", "type", "err", "status", "outcome", "time_source"}
+    return frame.astype({name: "category" for name in frame.columns if name in chosen})
+
+
+def read(frame, backend):
+    file = io.BytesIO()
+    frame.write_parquet(file)
+    file.seek(0)
+    return pd.read_parquet(file, dtype_backend=backend)
+
+
+def shuffled(frame):
+    """Rows in another order, with an index of their own."""
+    return frame.sample(frac=1, random_state=1).set_axis([f"row {number}" for number in range(len(frame))])
 
 
 def rows_of(frame):
@@ -65,7 +107,9 @@ def rows_of(frame):
     return list(frame.columns), rows
 
 
-@pytest.mark.parametrize("engine", ["pandas", "polars-lazy", "pyarrow", "duckdb"])
+@pytest.mark.parametrize("engine", ["pandas", "polars-lazy", "pyarrow", "duckdb", "pandas-of-arrow", "pandas-of-arrow-abroad",
+    "pandas-of-dictionaries", "pandas-to-arrow", "pandas-read-as-arrow", "pandas-read-as-nullable", "pandas-nullable-abroad", "pandas-categories",
+    "duckdb-of-dictionaries", "pandas-categories-of-arrow", "pandas-of-rows-chosen", "polars-categories", "pyarrow-dictionaries", "pyarrow-written-by-pandas"])  # fmt: skip
 @pytest.mark.parametrize("metric", ["delivery_rate", "latency", "latency_distribution", "failure_mix", "cost", "reachability", "reply_rate",
                                     "inbound_volume", "callback_lag", "attempts", "confirmation_success", "data_health"])  # fmt: skip
 def test_every_engine_gives_the_same_figures_in_a_frame_of_its_own(frames, engine, metric):

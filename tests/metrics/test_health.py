@@ -126,3 +126,10 @@ def test_one_status_that_the_column_cannot_hold_conflicts_with_itself(tmp_path):
     strange = STATUS | {"status": "999"}
     store = store_of(tmp_path, ("status", AT + 61, strange), ("status", AT + 70, strange | {"err": "6"}))
     assert counts(store)["conflicting_replays",] == (1, 2)
+
+
+def test_a_replay_with_an_empty_field_where_there_was_none_conflicts_with_nothing(tmp_path):
+    names = ("sender", "operator", "mcc", "mnc", "country", "region")
+    empty, other = STATUS | dict.fromkeys(names, ""), STATUS | {"region": "Moscow"}
+    store = store_of(tmp_path, *[("status", AT + 61 + n, fields) for n, fields in enumerate((STATUS, empty, other))])
+    assert counts(store)["conflicting_replays",] == (1, 2)
