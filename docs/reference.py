@@ -454,7 +454,7 @@ MEANINGS = {
     "weekday": "Monday is 1",
     "week": "its Monday",
     "month": "its first day",
-    "matured": "whether it was older than the horizon (72 hours unless `open_store` was told otherwise)",
+    "matured": "whether it was at least as old as the horizon (72 hours unless `open_store` was told otherwise)",
     "age_seconds": "from the start of `delivery_seconds` to `as_of`; missing without a start",
     "delivered_age_seconds": "from the first report of delivery to `as_of`; missing without one",
 }  # fmt: skip
@@ -467,7 +467,10 @@ ELSEWHERE = {  # where a word means something else in a table
     ("confirmation_requests", "received_at"): "when it was told",
     ("messages", "received_at"): "its first receipt",
     ("statuses", "hlr"): "whether it is of an HLR lookup, by its type or its fields",
-    ("messages", "status"): "the status shown: the latest of the class that decides `state`",
+    (
+        "messages",
+        "status",
+    ): "the status shown: the latest of the class that decides `state`; of several in a second the largest code",
     ("messages", "err"): "of that status; 200 if any status said that nothing was really sent",
     ("messages", "type"): "message type, as first reported",
     ("messages", "sender"): "as first reported, with `type`",

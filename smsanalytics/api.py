@@ -44,7 +44,7 @@ def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta
     tz : str, default "UTC"
         Zone of days and hours, and of dates without one.
     horizon : timedelta, default 72 hours
-        A message without an outcome that is older than this is stuck, no longer pending.
+        A message without an outcome is stuck at this age, and no longer pending.
 
     Returns
     -------
@@ -85,7 +85,7 @@ class Store(Questions):
     tz : str
         Zone of calendar columns.
     horizon : timedelta
-        Age beyond which a message without an outcome is stuck.
+        Age at which a message without an outcome is stuck.
     """
 
     def __init__(self, path: Path, *, tz: str = "UTC", horizon: timedelta = HORIZON) -> None:

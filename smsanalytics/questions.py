@@ -146,9 +146,11 @@ class Questions:
         Zone of calendar columns and dates, instead of the store's.
     where : mapping of str to value or sequence of values, optional
         Keep only rows whose columns have these values, such as ``{"operator": "MTS", "tag": ["login", None]}``; of
-        the columns that `by` takes.
+        the columns that `by` takes. An empty sender (operator, tag, purpose and so on) is a missing sender, in `by` and
+        here.
     as_of : str, date or datetime, optional
-        Look from an earlier moment, with what had been received by then.
+        Look from an earlier moment, with what had been received by then. By default the newest receipt that the
+        messages hold; for questions about callbacks, and `reply_rate`, that of anything but refused callbacks.
     """
 
     tz: str

@@ -44,7 +44,7 @@ def delivery_rate(messages: IntoFrameT, *, by: Sequence[str] = ("day",), type: T
         ``delivery_rate_final`` : delivered / (delivered + failed); missing where that is 0. [0..1]
         ``failed_share``, ``pending_share``, ``stuck_share``, ``unknown_share`` : of submitted. [0..1]
         ``…_low``, ``…_high`` : Wilson 95 % interval of each of these. [0..1]
-        ``matured`` : whether every message of the group was older than the horizon.
+        ``matured`` : whether every message of the group was at least as old as the horizon.
 
         Facts about the whole: ``denominator``; ``excluded_n``, messages left out (of another type, or in test mode);
         where the frame has ``day``, the first and the last. On pandas they are ``attrs`` (the days as ``period``),

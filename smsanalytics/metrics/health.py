@@ -70,7 +70,8 @@ def data_health(
         look at (``of`` would be 0) has no row for it.
         ``share`` : n / of; missing where that is 0. [0..1]
 
-        ``coverage`` : sends that got a status, of those older than the horizon. The one check that should be high.
+        ``coverage`` : sends that got a status, of those at least as old as the horizon. The one check that should be
+        high.
         ``duplicates`` : repeated callbacks, of all that were accepted.
         ``conflicting_replays`` : statuses whose signed part had come before with other unsigned fields, and incoming
         SMS whose signed part had come before under the same id with another time; of all.

@@ -93,7 +93,8 @@ def reply_rate(
         ``recipients`` : different subscribers to whom a message of the group was delivered. [subscribers]
         ``repliers`` : those among them who wrote within `window` after one of these. [subscribers]
         ``reply_rate`` : repliers / recipients, with ``…_low`` and ``…_high``, the Wilson 95 % interval. [0..1]
-        ``matured`` : whether every message of the group was older than the horizon, and delivered `window` ago.
+        ``matured`` : whether every message of the group was at least as old as the horizon, and every delivery at
+        least as old as `window`.
 
         Facts about the whole as in `delivery_rate`.
 

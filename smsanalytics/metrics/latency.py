@@ -48,7 +48,8 @@ def latency(
         missing where there is none. [s]
         ``n_within_10s`` : messages with a start at least 10 s ago, whatever became of them. [messages]
         ``within_10s`` : share of these delivered within 10 s, with ``…_low`` and ``…_high``, the Wilson 95 % interval;
-        one with a negative time is not among the delivered. [0..1]
+        one with a negative time is not among the delivered. Times and ages are in whole seconds, see `prepare`, so
+        these are deliveries of up to 10.99 real seconds. [0..1]
 
         Facts about the whole as in `delivery_rate`; ``denominator`` is that of the quantiles.
 

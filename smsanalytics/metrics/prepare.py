@@ -54,7 +54,7 @@ def prepare(
     tz : str, default "UTC"
         Zone of the calendar columns.
     horizon : timedelta, default 72 hours
-        A message older than this is matured.
+        A message of this age or more is matured.
     since : datetime with a zone, optional
         No message is older: spares changes of the zone's offset before.
 
@@ -65,14 +65,17 @@ def prepare(
         ``day``, ``week`` (its Monday), ``month`` (its first day) : midnight, without zone.
         ``hour`` : of the day. [0..23]
         ``weekday`` : Monday is 1. [1..7]
-        ``matured`` : whether the message was older than the horizon.
+        ``matured`` : whether the message was at least as old as the horizon.
         ``age_seconds`` : from the same start as ``delivery_seconds`` to `as_of`; missing without a start. [s]
         ``delivered_age_seconds`` : from the first report of delivery to `as_of`; missing without one. [s]
 
         ``failed_at`` : the last report of a failure; the other times are the first report of theirs.
-        ``err`` : of the status shown; 200 if any status said that the account was in test mode.
+        ``status`` : the latest of the class that decides the state; of several in the same second the largest code.
+        ``err`` : of the status shown; 200 if any status reported that the account was in test mode.
         ``delivery_seconds`` : from ``sent_at``, else from the first open status, to the first report of delivery;
         missing without either, and when negative. [s]
+
+        Seconds are differences of moments cut to whole seconds: 10 are more than 9 and less than 11 real seconds.
 
     Raises
     ------
