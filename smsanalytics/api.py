@@ -19,7 +19,7 @@ from smsanalytics.metrics.population import matching
 from smsanalytics.metrics.prepare import HORIZON
 from smsanalytics.numbering import Numbering, Phones
 from smsanalytics.periods import Moment, zone_of
-from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where
+from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where, listed_again
 from smsanalytics.store import records, sheet
 from smsanalytics.store.flush import count
 from smsanalytics.store.freshness import Freshness, freshness
@@ -278,6 +278,7 @@ class Store(Questions):
         """Every callback that was refused, with the reason and its body; secrets are masked."""
         return self._events("rejected")
 
+    @listed_again
     def messages(
         self,
         *,
@@ -365,9 +366,11 @@ class Store(Questions):
             warnings.warn(notice, UserWarning, stacklevel=3)
         return records.append(self._tables.layout, events)
 
+    @listed_again
     def _events(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.events(table).select(", ".join(COLUMNS[table]))
 
+    @listed_again
     def _distinct(self, table: str) -> duckdb.DuckDBPyRelation:
         return self._tables.distinct(table).select(", ".join(COLUMNS[table]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -67,6 +68,7 @@ COMPARED = {  #: how events are compared with those that came before, by what `d
     "incoming": health.replayed_texts,
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNREADABLE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)  # of a damaged file
 
 Relation = duckdb.DuckDBPyRelation
 P = ParamSpec("P")
@@ -114,13 +116,11 @@ def listed_again(question: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(question)
     def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        with contextlib.suppress(*UNREADABLE):
+            return question(*args, **kwargs)
         try:
             return question(*args, **kwargs)
-        except duckdb.IOException:
-            pass
-        try:
-            return question(*args, **kwargs)
-        except duckdb.IOException:
+        except UNREADABLE:
             raise StoreError("a file of the store cannot be read; `smsanalytics check` names it") from None
 
     return asked

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from smsanalytics.check import journal, messages
-from smsanalytics.check.files import Files, generations, superseded, unfinished
+from smsanalytics.check.files import Files, generations, problems, superseded, unfinished
 from smsanalytics.check.finding import Finding, Watch, number_of
 from smsanalytics.check.recount import Recount
 from smsanalytics.errors import StoreError
@@ -129,6 +129,7 @@ def _looks(layout: Layout, files: Files, watch: Watch) -> Iterator[Look]:
         yield partial(superseded, layout, table)
     yield partial(generations, layout)
     yield partial(unfinished, layout)
+    yield partial(problems, layout)
     yield partial(journal.lines, layout, watch)
     yield partial(journal.settled, partial(journal.sequences, layout))
     yield partial(journal.settled, partial(messages.catalogue, layout))

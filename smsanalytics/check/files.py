@@ -193,6 +193,13 @@ def unfinished(layout: Layout) -> Iterator[Finding]:
             )
 
 
+def problems(layout: Layout) -> Iterator[Finding]:
+    """What the maintenance could not do when it tried last."""
+    for problem in layout.found_problems():
+        found, _, todo = problem.partition("; ")
+        yield Finding(str(layout.problems), f"the maintenance found: {found}", todo or "see the log of the maintenance")
+
+
 def _overdue(layout: Layout, paths: Sequence[Path]) -> bool:
     """Whether a pass since then should have swept it."""
     try:

@@ -82,23 +82,23 @@ def sequences(layout: Layout) -> Iterator[Finding]:
     for writer in layout.slots():
         slot = layout.slot(writer)
         counter = read_number(slot / "counter") or 0
+        if counter > (last := layout.last_number(writer)):
+            found = f"says {counter}, which is far beyond every name, so it is not believed"
+            yield Finding(str(slot / "counter"), found, "remove it while nothing runs: the next start writes it again")
+            counter = last
         files = [(table, day, file) for table in EVENT_TABLES for day, found in layout.event_files(table).items()
                  for file in found if file.writer == writer]  # fmt: skip
         waiting = {segment.seq for segment in layout.segments(writer)}
         path = slot / "published"
         if (said := read_number(path)) is None and path.exists():
-            todo = "write the number before the oldest segment of this directory into it, while nothing runs"
-            yield Finding(str(path), "holds no number", todo)
+            todo = "remove it while nothing runs: what is published is found by the files"
+            yield Finding(str(path), "holds no number, or one that its checksum contradicts", todo)
         published = layout.published(writer)
         last = max((file.last for _, _, file in files), default=0)
         yield from _beyond(layout, files, waiting, published, path)
         if said is not None and last and said > last and not layout.kept_from():
             found = f"says {said}, and no table has a file of that segment: the last is {last}"
             todo = "put the files back from a backup, unless their date was moved away"
-            yield Finding(str(path), found, todo)
-        for seq in sorted(seq for seq in waiting if seq <= published and not _holds(files, seq)):
-            found = f"says {published}, so segment {seq} of the journal is to be removed, and no file holds its events"
-            todo = f"stop the maintenance, and write {seq - 1} into it: then the segment is published"
             yield Finding(str(path), found, todo)
         quarantined = {int(one.stem) for one in (slot / "quarantine").glob("*.lines") if one.stem.isdecimal()}
         given = range(published + 1, max([counter, *waiting], default=0) + 1)
@@ -117,7 +117,7 @@ def _beyond(
         last = max(beyond)
         tables = sorted({table for table, _, file in files if file == last})
         found = f"says {published}, and {', '.join(tables)} has {last.name}: messages do not know its events"
-        yield Finding(str(path), found, f"stop the maintenance, and write {last.last} into it")
+        yield Finding(str(path), found, "remove it while nothing runs: what is published is found by the files")
 
 
 def _holds(files: Sequence[tuple[str, date, EventFile]], seq: int) -> bool:

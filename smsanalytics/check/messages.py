@@ -18,6 +18,10 @@ REBUILD = "`smsanalytics maintain --rebuild`"
 def catalogue(layout: Layout) -> Iterator[Finding]:
     """What ``live.json`` says, and what is there."""
     path = layout.live_messages
+    if not path.exists() and any(layout.generations().values()):
+        found = "is gone, so no question about messages is answered"
+        yield Finding(str(path), found, "`smsanalytics maintain` makes it anew")
+        return
     try:
         live = Live.read(layout)
     except StoreError:
@@ -25,8 +29,6 @@ def catalogue(layout: Layout) -> Iterator[Finding]:
             str(path), "is damaged, so no question about messages is answered", "`smsanalytics maintain` makes it anew"
         )
         return
-    if not path.exists() and any(layout.generations().values()):
-        yield Finding(str(path), "is gone, so no message counts", "`smsanalytics maintain` makes it anew")
     if live.version < VERSION:
         found = "was written by an older smsanalytics, which could make two messages of one"
         yield Finding(str(path), found, "`smsanalytics maintain` makes messages by the present rules")

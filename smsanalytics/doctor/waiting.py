@@ -26,6 +26,7 @@ def look(settings: Settings) -> Iterator[Finding]:
         return
     yield _slots(layout)
     yield _maintenance(settings, layout)
+    yield from _problems(layout)
     space = Space(layout, reserve=settings.disk_reserve_bytes, max_backlog=settings.max_backlog_bytes)
     yield from _backlog(settings, space)
     yield _quarantine(layout)
@@ -47,6 +48,12 @@ def _maintenance(settings: Settings, layout: Layout) -> Finding:
     if collecting:
         return fail("maintenance", f"it does not run beside the collector{last}", SEE_LOG)
     return ok("maintenance", f"it does not run, nor does a collector{last}")
+
+
+def _problems(layout: Layout) -> Iterator[Finding]:
+    for problem in layout.found_problems():
+        found, _, todo = problem.partition("; ")
+        yield fail("maintenance steps", found, todo or SEE_LOG)
 
 
 def _backlog(settings: Settings, space: Space) -> Iterator[Finding]:

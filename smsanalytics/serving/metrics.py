@@ -70,6 +70,10 @@ class Metrics:
             "backlog_bytes": ("Their bytes.", backlog.bytes),
             "flush_lag_seconds": ("Age of the oldest of them.", backlog.seconds),
             "flush_seconds": ("Of the last pass that published something.", _last_pass(self._layout)),
+            "maintenance_problems": (
+                "Steps of the maintenance that could not be done when they were tried last.",
+                len(self._layout.found_problems()),
+            ),
             "quarantined": ("Files of lines that a recovery could not read.", self._space.quarantined()),
             "disk_free_bytes": ("Free on the file system of the store.", self._space.free),
             "disk_reserve_bytes": ("Below this callbacks are answered 503.", self._space.reserve),

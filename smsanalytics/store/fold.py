@@ -88,8 +88,7 @@ def fold(
     before = _counting(layout)
     live = Live() if anew or before.version < VERSION else before
     tables = Tables(layout, connection)
-    published = {writer: layout.published(writer) for writer in layout.slots()}
-    _require_published(layout, live, published)
+    published = _confirmed(layout, live, {writer: layout.published(writer) for writer in layout.slots()})
     due = live.gathered_at is None or not 0 <= (now - live.gathered_at).total_seconds() < GATHER_SECONDS
     pending = live.folded != live.ahead
     if live.as_of and not (pending and due) and all(live.ahead.get(one, 0) == last for one, last in published.items()):
@@ -105,6 +104,9 @@ def fold(
             _note_nothing(layout, live, published, gathered_at=now if due or not pending else None)
         return False
     open_from = as_of.date() - timedelta(days=OPEN_DATES - 1)
+    durable.make_directory(layout.messages)
+    if not layout.live_messages.exists() and not before.generations:
+        durable.replace(layout.live_messages, Live().encoded())  # files without it are a store that lost it
     with _Fold(tables, before, live, published, open_from, told) as step:
         complete = step.group(files, everything=due, can_complete=not pending) or due
         generations, spans = step.write(everything=complete)
@@ -121,7 +123,6 @@ def fold(
         now if complete else live.gathered_at,
         spans,
     )
-    durable.make_directory(layout.messages)
     durable.replace(layout.live_messages, done.encoded())
     log.info("folded up to %s", ", ".join(f"{writer}-{seq}" for writer, seq in published.items()))
     return True
@@ -139,14 +140,24 @@ def _counting(layout: Layout) -> Live:
     return Live(newest_generations(layout), version=VERSION - 1)
 
 
-def _require_published(layout: Layout, live: Live, published: Mapping[str, int]) -> None:
-    """Refuse to work from what holds more than there is: messages would miss what is published from here on."""
+def _confirmed(layout: Layout, live: Live, published: dict[str, int]) -> dict[str, int]:
+    """
+    Up to which segment everything of each writer is published, by the names of files where messages hold more.
+
+    Raises
+    ------
+    StoreError
+        If messages hold more than the names tell of: they would miss what is published from here on.
+    """
     for writer, number in live.ahead.items():
-        if number > max(published.get(writer, 0), layout.last_number(writer)):
-            raise StoreError(
-                f"{layout.live_messages} says that messages hold {writer} up to segment {number}, which is not "
-                "published; `smsanalytics maintain --rebuild` makes messages of the events that are there"
-            )
+        if number > published.get(writer, 0):
+            published[writer] = layout.last_number(writer)
+            if number > published[writer]:
+                raise StoreError(
+                    f"{layout.live_messages} says that messages hold {writer} up to segment {number}, and "
+                    f"{published[writer]} is published; `smsanalytics maintain --rebuild` makes messages of the events"
+                )
+    return published
 
 
 def _files(layout: Layout, published: Mapping[str, int], after: Mapping[str, int]) -> dict[str, list[Path]]:

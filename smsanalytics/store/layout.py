@@ -10,6 +10,7 @@ Where everything lies under the data directory, and what its names mean.
     journal/<slot>/published, counter     the last number published, the last number given
     journal/<slot>/quarantine/            lines that a recovery could not read
     maintenance.json                      when the maintenance published last, and how long it took
+    problems.json                         what the maintenance could not do when it tried last
     retention.json                        the date from which on each table is kept
     privacy.json, texts.salt              with which key phones became pseudonyms; what digests of texts begin with
     tmp/                                  unfinished files; safe to empty while nothing runs
@@ -142,6 +143,18 @@ class Layout:
     def last_pass(self) -> Path:
         """What the last maintenance that published something tells of itself."""
         return self.data / "maintenance.json"
+
+    @property
+    def problems(self) -> Path:
+        """What the maintenance could not do when it tried last; absent while there is nothing."""
+        return self.data / "problems.json"
+
+    def found_problems(self) -> list[str]:
+        """Its sentences: what contradicts, and what to do."""
+        try:
+            return [str(text) for text in state.decoded(self.problems.read_bytes())["problems"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
 
     @property
     def retention(self) -> Path:

@@ -79,16 +79,18 @@ class Live:
     @classmethod
     def read(cls, layout: Layout) -> Live:
         """
-        Read it; nothing counts where there is none.
+        Read it; nothing counts where there is none, nor a file of messages.
 
         Raises
         ------
         StoreError
-            If it cannot be read.
+            If it cannot be read, or is gone.
         NewerVersion
             If a newer version of the program wrote it.
         """
         if not layout.live_messages.exists():
+            if any(layout.generations().values()):
+                raise StoreError(f"{layout.live_messages} is gone; `smsanalytics maintain` makes it again")
             return cls()
         try:
             text = layout.live_messages.read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import logging
 import math
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from smsanalytics.errors import StoreBusy, StoreError
-from smsanalytics.store import compact, durable, journal
+from smsanalytics.store import compact, durable, journal, state
 from smsanalytics.store.compact import jobs, superseded
 from smsanalytics.store.flush import DUCKDB_FAILS, EVERYTHING, Flushed, flush
 from smsanalytics.store.fold import Watch, fold, unwatched
@@ -99,6 +100,7 @@ class Maintenance:
         self._looked = -math.inf  # when for dates that ended, by the monotonic clock
         self._closing = contextlib.ExitStack()
         self._not_before = {"fold": 0.0, "tidy": 0.0}  # by the monotonic clock
+        self._problems: dict[str, list[str]] = {}  # by step: why it could not be done when it was tried last
 
     def __enter__(self) -> Maintenance:
         durable.make_directory(self._layout.tmp)
@@ -158,18 +160,37 @@ class Maintenance:
     def _run(self, stuck: list[StoreError], *, anew: bool) -> Pass:
         """Do each step, whether or not one before it can be done: what is swept may be what another lacks room for."""
         started = time.monotonic()
-        flushed = [one for writer in self._layout.slots() for one in self._publish(writer, stuck)]
+        flushed = []
+        with self._step("publish", stuck) as failed:
+            flushed = [one for writer in self._layout.slots() for one in self._publish(writer, failed)]
         folded, merged = False, 0
         if started >= self._not_before["fold"]:
-            with _said(stuck):
+            with self._step("fold", stuck) as failed, _said(failed):
                 folded = self._fold(anew=anew)
         if started >= self._not_before["tidy"]:
-            merged = self._tidy(stuck)
+            with self._step("tidy", stuck) as failed:
+                merged = self._tidy(failed)
         if flushed:
             told = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "seconds": round(time.monotonic() - started, 3)}
             with _said(stuck):
                 durable.replace(self._layout.last_pass, json.dumps(told).encode())
         return Pass(flushed, folded, merged)
+
+    @contextlib.contextmanager
+    def _step(self, name: str, stuck: list[StoreError]) -> Iterator[list[StoreError]]:
+        """Keep why a step could not be done where the doctor, the check and ``/metrics`` find it."""
+        failed: list[StoreError] = []
+        yield failed
+        stuck += failed
+        before = [*itertools.chain(*self._problems.values())]
+        self._problems[name] = list(dict.fromkeys(map(str, failed)))
+        problems = [*itertools.chain(*self._problems.values())]
+        if problems != before or bool(problems) != self._layout.problems.exists():
+            with contextlib.suppress(OSError):  # of a full disk: then the log says it
+                if problems:
+                    durable.replace(self._layout.problems, state.encoded({"problems": problems}))
+                else:
+                    self._layout.problems.unlink(missing_ok=True)
 
     def _publish(self, writer: str, stuck: list[StoreError]) -> list[Flushed]:
         """Publish what a writer sealed; an error is this writer's, the others go on."""

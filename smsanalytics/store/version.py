@@ -15,7 +15,7 @@ MAGIC = b"PAR1"
 _SAID = re.compile(rb"\x18\x0csmsanalytics\x18[\x01-\x0a]([0-9]{1,10})")  # key and value, as Parquet encodes a pair
 LOOKED_AT_MOST = 200_000  #: names that are remembered
 
-_versions: dict[str, int] = {}  # of files that were found readable
+_versions: dict[str, tuple[int, int, int]] = {}  # of files that were found readable: size, time of change, version
 
 
 def version_of(path: Path) -> int:
@@ -47,7 +47,8 @@ def require_readable(files: Iterable[Path]) -> dict[Path, int]:
     """
     The version of each of these files, if this version of the program can read them all.
 
-    It looks at each once. One that is not there has none: whoever reads it will say so, or find what superseded it.
+    The end of each is read once, while the file does not change. One that is not there has none: its reader will find
+    what superseded it, or say so.
 
     Raises
     ------
@@ -56,21 +57,27 @@ def require_readable(files: Iterable[Path]) -> dict[Path, int]:
     """
     found = {}
     for path in files:
-        if (known := _versions.get(str(path))) is None:
-            try:
-                known = version_of(path)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                why = os.strerror(error.errno or 0)
-                raise StoreError(f"{path} cannot be read: {why}; `smsanalytics check` says what to do") from None
-            if known > VERSION:
-                raise NewerVersion(newer(path, known))
-            if len(_versions) >= LOOKED_AT_MOST:
-                _versions.clear()
-            _versions[str(path)] = known
-        found[path] = known
+        try:
+            found[path] = _known(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise StoreError(f"{path} cannot be read: {why}; `smsanalytics check` says what to do") from None
     return found
+
+
+def _known(path: Path) -> int:
+    stat = path.stat()
+    size, changed, known = _versions.get(str(path), (-1, -1, -1))
+    if (size, changed) != (stat.st_size, stat.st_mtime_ns):
+        known = version_of(path)
+        if known > VERSION:
+            raise NewerVersion(newer(path, known))
+        if len(_versions) >= LOOKED_AT_MOST:
+            _versions.clear()
+        _versions[str(path)] = (stat.st_size, stat.st_mtime_ns, known)
+    return known
 
 
 def newer(path: Path, version: int) -> str:

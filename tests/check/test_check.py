@@ -311,7 +311,7 @@ DAMAGES = [
         "data/journal/w0/published: says 2, so segment 2 of the journal is to be removed, and no file holds its events; "
         "stop the maintenance, and write 1 into it: then the segment is published"]),
     (live_cut, ["data/messages/live.json: is damaged, so no question about messages is answered; `smsanalytics maintain` makes it anew"]),
-    (live_gone, ["data/messages/live.json: is gone, so no message counts; `smsanalytics maintain` makes it anew"]),
+    (live_gone, ["data/messages/live.json: is gone, so no question about messages is answered; `smsanalytics maintain` makes it anew"]),
     (generation_gone, [
         f"data/messages/live.json: names data/messages/date=2026-11-21/0000000001.parquet, which is gone; {REBUILT}"]),
     (folded_beyond, [f"data/messages/live.json: says that messages hold w0 up to segment 5, and 1 is published; {REBUILT}"]),
