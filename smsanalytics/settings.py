@@ -376,8 +376,8 @@ class Settings(BaseSettings):
     max_backlog_bytes : int, default 8 GiB
         What may wait to be published; beyond that the answer is 503. [bytes]
     rejected_bytes_per_day : int, default 64 MiB
-        What is kept of the refused callbacks of an account, half of it for those whose secret may be the wrong one.
-        Workers share it evenly.
+        What is kept of the refused callbacks of an account, counted as lines of the journal; half of it is for those
+        whose secret may be the wrong one. Workers share it evenly. [bytes]
     workers : int, default 1
         Processes that collect.
     allow_network_journal : bool, default False

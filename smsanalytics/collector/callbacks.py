@@ -13,7 +13,7 @@ from smsanalytics.collector.monitor import Monitor
 from smsanalytics.collector.quota import Quota
 from smsanalytics.errors import BadSignature, CallbackRefused, JournalError
 from smsanalytics.store.commit import GroupCommit
-from smsanalytics.store.journal import entry, in_batch
+from smsanalytics.store.journal import OF_A_LINE, entry, in_batch
 from smsanalytics.wire import callback
 from smsanalytics.wire.callback import Callback
 
@@ -80,15 +80,13 @@ class Callbacks:
         self, account: Account, body: bytes, client: Callable[[], Address | None], reason: str, *, shaped: bool
     ) -> None:
         self._monitor.reject(account.name, reason)
-        if not self._quota.admits(account.name, len(body), shaped=shaped, now=time.monotonic()):
+        remote = str(client() or "")
+        event = _refused(account, reason, remote, body)
+        if not self._quota.admits(account.name, len(event) + OF_A_LINE, shaped=shaped, now=time.monotonic()):
             return self._complain(f"refused callbacks of account {account.name} are beyond what is kept of them")
-        body = account.terms.masked(body)
-        fields = {
-            "reason": reason,
-            "remote": str(client() or ""),
-            "body": base64.b64encode(body).decode("ascii"),
-        }
-        event = entry(account=account.name, kind="rejected", signed_by="none", key="", fields=fields, extra={})
+        masked = account.terms.masked(body)
+        if masked != body:
+            event = _refused(account, reason, remote, masked)
         try:
             self._rejected.put([event], self._kept)
         except JournalError as error:
@@ -107,6 +105,11 @@ class Callbacks:
         else:
             times += 1
         self._said[what] = (at, times)
+
+
+def _refused(account: Account, reason: str, remote: str, body: bytes) -> bytes:
+    fields = {"reason": reason, "remote": remote, "body": base64.b64encode(body).decode("ascii")}
+    return entry(account=account.name, kind="rejected", signed_by="none", key="", fields=fields, extra={})
 
 
 def _entry(account: Account, one: Callback) -> bytes:

@@ -9,7 +9,7 @@ DAY = 86_400.0
 
 class Quota:
     """
-    Allowances of refused bodies, one per account, replenished continuously.
+    Allowances of refused callbacks, one per account, replenished continuously.
 
     Half of an allowance is for bodies of the right shape only, those that another secret may verify: however much
     garbage comes, there is room for them. An allowance that was not used for a day is whole, and no more than whole,
@@ -18,7 +18,7 @@ class Quota:
     Parameters
     ----------
     bytes_per_day : float
-        Of one account.
+        Of one account: what its lines take in the journal.
     """
 
     def __init__(self, bytes_per_day: float) -> None:
@@ -27,14 +27,14 @@ class Quota:
 
     def admits(self, account: str, size: int, *, shaped: bool, now: float) -> bool:
         """
-        Whether a body is kept; if so it is counted as kept.
+        Whether a callback is kept; if so it is counted as kept.
 
         Parameters
         ----------
         account : str
             One of the settings.
         size : int
-            Of the body. [bytes]
+            Of its line in the journal, which is never empty. [bytes]
         shaped : bool
             It can be read, has the right shape, and only its hash is wrong.
         now : float

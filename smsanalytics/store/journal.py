@@ -30,6 +30,8 @@ NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "l
 DAY = 86_400_000_000  # microseconds
 _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_LENGTH = len(_CHECKSUM % 0)
+_HEAD = b'{"v":%d,"received_at":%d,'
+OF_A_LINE = len(_HEAD % (VERSION, 10**15)) + _CHECKSUM_LENGTH  #: what `line` adds to an event [bytes]
 _VERSION = re.compile(rb'\{"v":([0-9]{1,9}),')
 _PLACE = re.compile(rb',"batch":\[([0-9]+),([0-9]+)\],"crc":"[0-9a-f]{8}"\}\n$')
 
@@ -67,7 +69,7 @@ def in_batch(events: Sequence[bytes]) -> list[bytes]:
 
 def line(event: bytes, received_at: int) -> bytes:
     """Complete an encoded event with `received_at` (microseconds UTC), version and checksum."""
-    content = b'{"v":%d,"received_at":%d,%s' % (VERSION, received_at, event)
+    content = _HEAD % (VERSION, received_at) + event
     return content + _CHECKSUM % zlib.crc32(content)
 
 

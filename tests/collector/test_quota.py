@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from serving import counting, serving
+from signing import status_body
 
 from smsanalytics.collector.quota import DAY, Quota
 
@@ -85,10 +88,24 @@ def test_what_may_be_recovered_has_all_of_it():
 
 def test_workers_share_it(tmp_path):
     garbage = b"x" * 100
-    with serving(tmp_path / "data", "--workers", "2", SMSANALYTICS_REJECTED_BYTES_PER_DAY="8000") as collector:
+    with serving(tmp_path / "data", "--workers", "2", SMSANALYTICS_REJECTED_BYTES_PER_DAY="26560") as collector:
         with ThreadPoolExecutor(16) as callers:  # so many that each worker gets its part
             assert set(callers.map(lambda _: collector.post(garbage), range(1000))) == {400}
         assert collector.stop() == 0
     files = counting(tmp_path / "data", "rejected")
     [(kept,)] = duckdb.sql("SELECT count(*) FROM read_parquet($files)", params={"files": files}).fetchall()
     assert 20 <= kept <= 40
+
+
+@pytest.mark.parametrize(("body", "most"), [(b"", 2500), (b"x" * 100, 2500), (status_body(1, secret="wrong"), 5000)])
+def test_what_is_counted_is_what_it_takes_in_the_journal(tmp_path, body, most):
+    with serving(tmp_path / "data", "--no-maintain", SMSANALYTICS_REJECTED_BYTES_PER_DAY="5000") as collector:
+        with contextlib.closing(collector.connect()) as link:
+            for _ in range(200):
+                link.request("POST", "/callback", body)
+                response = link.getresponse()
+                response.read()
+                assert response.status in (400, 403)
+        assert collector.stop() == 0
+    [segment] = (tmp_path / "data" / "journal" / "r0").glob("*.sealed")
+    assert most - 500 < segment.stat().st_size <= most
