@@ -154,7 +154,9 @@ class Connection(asyncio.Protocol):
         self._url += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a header."""
+        """Note a header; what comes after a body in chunks is none, for a proxy lets it pass as it came."""
+        if self._stage is not Stage.HEAD:
+            return
         self._head += len(name) + len(value) + 4
         name = name.lower()
         if name == b"content-length":

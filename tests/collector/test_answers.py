@@ -92,6 +92,8 @@ CASES = [  # answer, words it must say, what is sent
     (403, "check addresses", [post("/callback/near", SHOP, "X-Forwarded-For: 192.0.2.7")]),
     (403, "check addresses", [post("/callback/near", SHOP, "X-Forwarded-For: 192.0.2.7, 198.51.100.1")], "127.0.0.2"),
     (403, "check addresses", [post("/callback/near", SHOP)], "127.0.0.2"),
+    (403, "check addresses", [post("/callback/near", b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+                              + b"%x\r\n%s\r\n0\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n" % (len(SHOP), SHOP)], "127.0.0.2"),
     (404, "check account and token", [post("/callback/nobody", status_body(1))]),
     (404, "check account and token", [post("/callback/shop", SHOP)]),
     (404, "check account and token", [post(f"/callback/shop/{TOKEN[:-1]}", SHOP)]),
