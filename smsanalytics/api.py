@@ -155,7 +155,7 @@ class Store(Questions):
         return self._distinct("confirmations")
 
     def call_events(self) -> duckdb.DuckDBPyRelation:
-        """Every key press in a voice menu, once however often it was told; ``signed_by`` is mostly ``none``."""
+        """Every key press in a voice menu, once however often it was told; ``signed_by`` is always ``none``."""
         return self._distinct("call_events")
 
     def sends(self) -> duckdb.DuckDBPyRelation:

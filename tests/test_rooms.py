@@ -15,7 +15,8 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "numbering": set(),
     "settings": {"numbering", "errors"},
     "logs": set(),
-    "wire": {"wire", "errors", "codes"},
+    "encodings": set(),
+    "wire": {"wire", "encodings", "errors", "codes"},
     "collector": {
         "collector",
         "wire",
@@ -37,7 +38,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "settings",
         "errors",
     },
-    "store": {"store", "numbering", "errors", "codes"},
+    "store": {"store", "encodings", "numbering", "errors", "codes"},
     "metrics": {"metrics", "errors", "codes"},
     "charts": {"charts", "errors", "codes"},
     "periods": {"errors"},

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from smsanalytics.errors import BadSignature, MisshapenCallback
+from smsanalytics.encodings import decodings
+from smsanalytics.errors import MisshapenCallback
 from smsanalytics.wire.body import Fields, parse, remember
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.kind import SIGNED, Kind, check_shape, kind_of
 from smsanalytics.wire.names import rename
-from smsanalytics.wire.percent import unquoted
 from smsanalytics.wire.signature import CHARSETS, CONTROL, verify
 
 DEFAULT_CHARSET = "windows-1251"
+MASK = b"***"
+MASKABLE = {"mes"}  #: of what is signed: the others have shapes of their own
+_ENCODED = re.compile(rb"[%&\\\0]|<[!?]")
 
 
 @dataclass(frozen=True)
@@ -41,19 +46,42 @@ class Terms:
     inbound_numbers: frozenset[bytes] = frozenset()
     call_events: CallFields | None = None
 
-    def masked(self, body: bytes) -> bytes:
+    def holds_secret(self, content: bytes) -> bool:
         """
-        A body without the secrets it may hold, in clear or percent-encoded.
+        Tell whether a secret is in something as received, in clear or in encodings that a parser undoes.
 
         Examples
         --------
-        >>> Terms({"2025": b"s3cret", "2026": b"s3cret-Key"}).masked(b"id=1&note=s3cret-Key&md5=%733cret")
-        b'id=1&note=***&md5=***'
+        >>> Terms({"2026": b"s3cret-Key"}).holds_secret(b"<s3cret<!-- -->-Key/>")
+        True
         """
-        secrets = sorted(self.secrets.values(), key=len, reverse=True)
-        masked = _replaced(body, secrets)
-        decoded = unquoted(masked)
-        return _replaced(decoded, secrets) if any(secret in decoded for secret in secrets) else masked
+        secrets = self.secrets.values()
+        if any(secret in content for secret in secrets):
+            return True
+        if not _ENCODED.search(content):
+            return False
+        texts = [secret.decode("latin-1") for secret in secrets]
+        return any(text in decoded for decoded in decodings(content.decode("latin-1")) for text in texts)
+
+    def masked(self, content: bytes) -> bytes:
+        """
+        Mask the secrets in something as received; where they stand, or all of it if they stand in pieces.
+
+        Examples
+        --------
+        >>> terms = Terms({"2025": b"s3cret", "2026": b"s3cret-Key"})
+        >>> terms.masked(b"id=1&note=s3cret-Key&md5=%733cret")
+        b'id=1&note=***&md5=***'
+        >>> terms.masked(b"<s3<!-- -->cret/>")
+        b'***'
+        """
+        for secret in sorted(self.secrets.values(), key=len, reverse=True):
+            content = content.replace(secret, MASK)
+        if not self.holds_secret(content):
+            return content
+        for secret in sorted(self.secrets.values(), key=len, reverse=True):
+            content = _spelled(secret).sub(MASK, content)
+        return MASK if self.holds_secret(content) else content
 
 
 @dataclass(slots=True)
@@ -123,33 +151,28 @@ def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
     """What a set of fields tells of: a signed status that also has keys pressed in a voice menu tells of two things."""
     call = terms.call_events
     kind = kind_of(fields, keys=call.keys if call else None)
+    signed_by, key = "none", ""  # as of each call: no hash that is known covers the keys
     if kind is Kind.CALL and call is not None:
         call.check(fields)
-        signed_by, key = _claimed(fields, charset, terms)
     else:
         check_shape(kind, fields, inbound_numbers=terms.inbound_numbers)
-        signed_by, key = "none", ""
         if terms.secrets:
             signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
-    everything = b"\n".join(fields.values())
-    for secret in terms.secrets.values():
-        if secret in everything:  # somebody put it into a parameter of their own
-            for name in fields.keys() - CONTROL - set(SIGNED[kind]):
-                fields[name] = terms.masked(fields[name])
+    if terms.holds_secret(b"\n".join([*fields.values(), *map(str.encode, fields)])):
+        fields = _masked(fields, kind, terms)  # somebody put it into a parameter of their own
     names = call.ours if kind is Kind.CALL and call is not None else None
     told = [Callback(kind, signed_by, key, *rename(kind, fields, charset=charset, names=names))]
     if kind is Kind.STATUS and call is not None and _tells_of(call, fields):
-        told.append(Callback(Kind.CALL, signed_by, key, *rename(Kind.CALL, fields, charset=charset, names=call.ours)))
+        told.append(Callback(Kind.CALL, "none", "", *rename(Kind.CALL, fields, charset=charset, names=call.ours)))
     return told
 
 
-def _claimed(fields: Fields, charset: str, terms: Terms) -> tuple[str, str]:
-    """By what a call is signed, should it be as a status is, with what did not come as empty: nobody documents it."""
-    signed: Fields = dict.fromkeys(SIGNED[Kind.STATUS], b"") | fields
-    try:
-        return verify(Kind.STATUS, signed, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
-    except BadSignature:
-        return "none", ""
+def _masked(fields: Fields, kind: Kind, terms: Terms) -> Fields:
+    kept = CONTROL.union(SIGNED[kind]) - MASKABLE
+    return {
+        name if name in kept else terms.masked(name.encode()).decode(): value if name in kept else terms.masked(value)
+        for name, value in fields.items()
+    }
 
 
 def _tells_of(call: CallFields, fields: Fields) -> bool:
@@ -160,10 +183,15 @@ def _tells_of(call: CallFields, fields: Fields) -> bool:
     return True
 
 
-def _replaced(text: bytes, secrets: Iterable[bytes]) -> bytes:
-    for secret in secrets:
-        text = text.replace(secret, b"***")
-    return text
+@functools.lru_cache(256)
+def _spelled(secret: bytes) -> re.Pattern[bytes]:
+    """Finds a secret of which single characters are encoded."""
+    return re.compile(
+        b"".join(
+            rb"(?:%s|(?i:%%(?:25)*+%02x|\\u00%02x|&#0*+%d;|&#x0*+%x;))" % (re.escape(bytes([one])), one, one, one, one)
+            for one in secret
+        )
+    )
 
 
 def _codec(fields: Fields, terms: Terms) -> str:
