@@ -11,6 +11,7 @@ from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
 
 PATH = "/callback"
+CUSTOMER = 64  #: bits of an IPv6 address that all addresses of a customer share
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -104,6 +105,21 @@ def client_of(peer: str, forwarded: Iterable[bytes], trusted: tuple[Network, ...
 def is_among(address: Address, networks: tuple[Network, ...]) -> bool:
     """Whether an address lies in one of the networks."""
     return any(address in network for network in networks)
+
+
+def network_of(peer: str) -> str:
+    """
+    Tell what counts as one address: of IPv6 the network of a customer.
+
+    Examples
+    --------
+    >>> network_of("2001:db8::3"), network_of("192.0.2.1"), network_of("::ffff:192.0.2.1")
+    ('2001:db8::/64', '192.0.2.1', '192.0.2.1')
+    """
+    address = _address(peer) if ":" in peer else None
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, CUSTOMER), strict=False))
+    return str(address or peer)
 
 
 def _address(text: str) -> Address | None:

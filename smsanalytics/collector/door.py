@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from email.utils import formatdate
 
-from smsanalytics.collector.accounts import is_among, routes_of
+from smsanalytics.collector.accounts import is_among, network_of, routes_of
 from smsanalytics.collector.answer import BUSY, TOO_MANY, Answer
 from smsanalytics.collector.callbacks import Callbacks
 from smsanalytics.collector.connection import Connection, Head
@@ -70,7 +70,7 @@ class Door:
 
     def enter(self, connection: Connection, peer: str) -> Answer | None:
         """Let a connection in, or say why not."""
-        network = "" if self._is_trusted(peer) else _network(peer)
+        network = "" if self._is_trusted(peer) else network_of(peer)
         full = len(self._open) >= self.settings.max_connections
         crowded = network and self._of_network[network] >= self.settings.max_connections_per_address
         if full or crowded:
@@ -157,8 +157,3 @@ class Door:
             return is_among(ipaddress.ip_address(peer), self.settings.trusted_proxies)
         except ValueError:
             return False
-
-
-def _network(peer: str) -> str:
-    """What counts as one address: of IPv6 the network of a customer."""
-    return ":".join(peer.split(":")[:4]) if peer.count(":") > 1 and "." not in peer else peer

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from smsanalytics.errors import JournalError
-from smsanalytics.serving.intake import KINDS, NOT_KNOWN, Intake, is_known
+from smsanalytics.serving.gate import Gate, is_known
+from smsanalytics.serving.intake import KINDS, NOT_KNOWN, Intake
 from smsanalytics.serving.metrics import Metrics
 from smsanalytics.settings import Settings
 from smsanalytics.store.commit import GroupCommit
@@ -40,22 +43,31 @@ class Admin:
     def __init__(self, settings: Settings, events: GroupCommit, metrics: Metrics) -> None:
         token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
         self._token, self._events, self._metrics = token, events, metrics
+        self._trusted = settings.trusted_proxies
+        self._proof: asyncio.Task[None] | None = None
         self._intake = Intake(frozenset(settings.accounts), settings.numberings, token, events)
 
     def app(self, lifespan: Lifespan) -> Starlette:
         """Make the application; `lifespan` runs what is beside it."""
         told = [Route(path, self._intake.receive, methods=["POST"]) for path in KINDS]
         asked = [Route(f"/{page.__name__}", page) for page in (self.healthz, self.readyz, self.metrics)]
-        return Starlette(routes=[*asked, *told], lifespan=lifespan, exception_handlers={405: _not_allowed})
+        return Starlette(
+            routes=[*asked, *told],
+            lifespan=lifespan,
+            middleware=[Middleware(Gate, token=self._token, trusted=self._trusted)],
+            exception_handlers={405: _not_allowed},
+        )
 
     async def healthz(self, _: Request) -> Response:
         """The event loop turns; whether the disk writes is another question."""
         return PlainTextResponse("OK")
 
     async def readyz(self, _: Request) -> Response:
-        """A durable write succeeded just now, and the disk has room for more."""
+        """A durable write succeeded just now, and the disk has room for more; it is proved once for all who ask."""
+        if self._proof is None or self._proof.done():
+            self._proof = asyncio.create_task(self._events.prove(READY_SECONDS))
         try:
-            await self._events.prove(READY_SECONDS)
+            await asyncio.shield(self._proof)
         except JournalError as failure:
             return PlainTextResponse(f"not ready: {failure}\n", 503, {"retry-after": "10"})
         return PlainTextResponse("ready\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 from collections.abc import Collection, Mapping
@@ -14,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from smsanalytics.collector.answer import NOT_STORED
 from smsanalytics.errors import JournalError, MalformedRecord
 from smsanalytics.numbering import Numbering, Phones
+from smsanalytics.serving.gate import is_known
 from smsanalytics.settings import DEFAULT_ACCOUNT
 from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.records import encode, of_lines
@@ -64,6 +64,8 @@ class Intake:
             if body is None:
                 return _said(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts")
             return await self._keep(KINDS[request.url.path], account, body)
+        except ClientDisconnect:
+            return _said(400, "the connection ended before the body did")  # and nobody is there to read it
         except asyncio.CancelledError:  # the collector stops, and the body was still on its way
             return _not_stored()
 
@@ -88,25 +90,16 @@ class Intake:
         return encode(kind, rows, account=account, source="http", accounts=self._accounts, called="line", phones=phones)
 
 
-def is_known(request: Request, token: bytes) -> bool:
-    """Whether a request brings the admin token."""
-    said = [value for name, value in request.headers.raw if name == b"authorization"]
-    return len(said) == 1 and hmac.compare_digest(said[0], b"Bearer " + token)
-
-
 async def _read(request: Request) -> bytes | None:
     """Read the body; None as soon as it is certain that it is too large."""
     parts, size = [], int(request.headers.get("content-length", "0")[:12])
-    try:
-        if size <= MAX_BODY_BYTES:
-            size = 0
-            async for part in request.stream():
-                parts.append(part)
-                size += len(part)
-                if size > MAX_BODY_BYTES:
-                    break
-    except ClientDisconnect:
-        raise MalformedRecord("the client went away") from None
+    if size <= MAX_BODY_BYTES:
+        size = 0
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                break
     return b"".join(parts) if size <= MAX_BODY_BYTES else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import resource
@@ -23,6 +24,7 @@ from smsanalytics.collector.monitor import SHARED
 from smsanalytics.errors import SettingsError
 from smsanalytics.serving.child import Child
 from smsanalytics.serving.collector import Collector
+from smsanalytics.serving.protocol import BoundedProtocol
 from smsanalytics.settings import SECRET_LENGTH, Settings
 from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout
@@ -67,7 +69,7 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None, worker: Sequenc
     durable.make_directory(layout.journal)
     with durable.locked(layout.journal, "the journal of this store"):
         if settings.workers == 1:
-            server = _Server(Collector(settings), sockets, maintain)
+            server = _Server(settings, sockets, maintain=maintain)
             for number in SIGNALS:
                 signal.signal(number, server.stop)
             _introduce(settings, sockets)
@@ -103,7 +105,7 @@ def work(settings: Settings, number: int, descriptors: Sequence[int]) -> None:
     for one in SIGNALS:  # to the whole group, they are its parent's to act on
         signal.signal(one, signal.SIG_IGN)
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-    server = _Server(Collector(settings.for_serving(), number), sockets, None)
+    server = _Server(settings.for_serving(), sockets, number=number)
     threading.Thread(target=_stop_at_end, args=[server], daemon=True).start()
     server.run(sockets=sockets[1:])
 
@@ -111,7 +113,16 @@ def work(settings: Settings, number: int, descriptors: Sequence[int]) -> None:
 class _Server(uvicorn.Server):
     """Serves the pages of a collector, which lives as long as they do; leaves signals to `serve`."""
 
-    def __init__(self, collector: Collector, sockets: Sequence[socket.socket], maintain: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sockets: Sequence[socket.socket],
+        *,
+        number: int = 0,
+        maintain: Sequence[str] | None = None,
+    ) -> None:
+        collector = Collector(settings, number)
+
         @contextlib.asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
             async with collector.running(sockets[0], maintain=maintain):
@@ -121,7 +132,8 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 collector.admin.app(lifespan),
                 loop="uvloop",
-                http="httptools",
+                http=functools.partial(BoundedProtocol, settings),  # type: ignore[arg-type]
+                proxy_headers=False,
                 ws="none",
                 lifespan="on",
                 log_config=None,
