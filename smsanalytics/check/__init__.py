@@ -21,6 +21,7 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store.flush import DUCKDB_FAILS, quoted
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.schema import EVENT_TABLES
+from smsanalytics.store.space import reason
 from smsanalytics.store.tables import FOLDED, connect
 
 __all__ = ["Finding", "Report", "check"]
@@ -100,8 +101,8 @@ def check(layout: Layout, *, days: int = 3, seed: int = 0, progress: bool = Fals
             )
             recount = _Recounting(Recount(layout, connection), days, seed, watch)
             found += [] if broken else _looked(layout, recount.look)
-        except DUCKDB_FAILS as error:  # its text may quote values
-            raise StoreError(f"the check stopped: {type(error).__name__} in DuckDB") from None
+        except DUCKDB_FAILS as error:
+            raise StoreError(f"the check stopped: {reason(error)}") from None
     read = f"{number_of(files.files, 'file')} of {number_of(files.rows, 'row')}"
     return Report(list(dict.fromkeys(found)), f"looked at {read}, and recounted {recount.said}")
 

@@ -26,6 +26,7 @@ from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout, SegmentFile
 from smsanalytics.store.live import Live
 from smsanalytics.store.schema import EVENT_TABLES
+from smsanalytics.store.space import reason
 
 NOTE = "backup.json"  #: in the copy: of which store it is, and whether it is complete
 IDENTITY = "store.id"  #: in the store: what tells it from others
@@ -56,8 +57,15 @@ def back_up(layout: Layout, target: Path, *, patience: float) -> Copied:
     Raises
     ------
     StoreError
-        If there is no store, or the directory holds something else.
+        If there is no store, the directory holds something else, or a disk does not let it.
     """
+    try:
+        return _back_up(layout, target, patience)
+    except OSError as error:
+        raise StoreError(f"the backup to {target} stopped: {reason(error)}; run it again") from None
+
+
+def _back_up(layout: Layout, target: Path, patience: float) -> Copied:
     if not layout.data.is_dir():
         raise StoreError(f"there is no store at {layout.data}")
     source, to = layout.data.resolve(), target.resolve()

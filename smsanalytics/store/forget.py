@@ -29,6 +29,7 @@ from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.privacy import Privacy
 from smsanalytics.store.records import PHONE
 from smsanalytics.store.schema import EVENT_TABLES
+from smsanalytics.store.space import reason
 from smsanalytics.store.tables import connect
 
 STRUCK = "***"  #: stands where somebody else's text named the number
@@ -197,8 +198,8 @@ def forget_in(layout: Layout, maintenance: Maintenance, number: Number) -> Forgo
             for path in sorted(layout.data.rglob("*.parquet"), key=lambda path: ("messages" in path.parts, path)):
                 rewriting.rewrite(path)
         done.left += _left(layout, number)
-    except DUCKDB_FAILS as error:  # its text may quote values
-        raise StoreError(f"forgetting stopped: {type(error).__name__} in DuckDB; run it again") from None
+    except (OSError, *DUCKDB_FAILS) as error:
+        raise StoreError(f"forgetting stopped: {reason(error)}; run it again") from None
     return done
 
 

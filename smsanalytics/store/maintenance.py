@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import json
 import logging
 import math
-import os
 import shutil
 import threading
 import time
@@ -27,6 +25,7 @@ from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.privacy import Privacy
 from smsanalytics.store.retention import PAUSE, expire
+from smsanalytics.store.space import reason
 from smsanalytics.store.tables import Tables, connect
 
 GRACE_SECONDS = 60.0  #: a reader that has just listed a superseded file may still open it
@@ -256,10 +255,8 @@ def _said(stuck: list[StoreError]) -> Iterator[None]:
         yield
     except StoreError as error:
         stuck.append(error)
-    except OSError as error:
-        stuck.append(StoreError(f"maintenance stopped: {os.strerror(error.errno or errno.EIO)}"))
-    except DUCKDB_FAILS as error:  # its text may quote values
-        stuck.append(StoreError(f"maintenance stopped: {type(error).__name__} in DuckDB"))
+    except (OSError, *DUCKDB_FAILS) as error:
+        stuck.append(StoreError(f"maintenance stopped: {reason(error)}"))
 
 
 def sweep(layout: Layout, *, now: float | None = None) -> list[Path]:

@@ -8,10 +8,13 @@ variables of the connection, so that no SQL text holds it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import orjson
@@ -23,6 +26,8 @@ from smsanalytics.store.layout import Layout
 BLOCK = 64  #: of SHA-256 [bytes]
 LENGTH = 32  #: of a pseudonym without its p, and of a digest [hex digits]
 DIGEST = "text_digest"  #: in `extra`, where a text is not kept
+PRINT = re.compile(r"[0-9a-f]{32}")
+SALT = re.compile(rb"[0-9a-f]{64}")
 SHORTEST = 7  #: digits that may be a phone
 
 
@@ -54,7 +59,7 @@ class Privacy:
         Raises
         ------
         StoreError
-            If the phones of this store are pseudonyms already, and not by this key.
+            If the phones of this store are pseudonyms already, and not by this key; or a file that says so is damaged.
         """
         self._prove(layout)
         key = self.key
@@ -93,7 +98,7 @@ class Privacy:
         path = layout.data / "privacy.json"
         print_of_key = hmac.digest(self.key, b"which key this is", "sha256").hex()[:LENGTH] if self.key else None
         if path.exists():
-            if orjson.loads(path.read_bytes()).get("pseudonym_key") != print_of_key:
+            if _print_in(path) != print_of_key:
                 raise StoreError(
                     f"the phones of this store are pseudonyms ({path}) by another pseudonym_key than the one that is "
                     "set, or none is set; set that key: nothing is lost meanwhile, and nothing is published"
@@ -102,12 +107,33 @@ class Privacy:
             durable.replace(path, orjson.dumps({"pseudonym_key": print_of_key}))
 
 
+def _print_in(path: Path) -> str:
+    try:
+        found = orjson.loads(path.read_bytes())["pseudonym_key"]
+        if PRINT.fullmatch(found):
+            return str(found)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise StoreError(
+        f"{path} cannot be read as what says by which key the phones of this store became pseudonyms; put it back from "
+        "a backup, or, if you know that the pseudonym_key that is set is that key, remove it: it is made again. "
+        "Until then nothing is published, and nothing is lost"
+    ) from None
+
+
 def _salt(layout: Layout) -> bytes:
     """What the digests of texts of this store begin with, where no key is set; made once."""
     path = layout.data / "texts.salt"
     if not path.exists():
         durable.replace(path, os.urandom(32).hex().encode())
-    return path.read_bytes().strip()
+    with contextlib.suppress(OSError):
+        if SALT.fullmatch(salt := path.read_bytes().strip()):
+            return salt
+    raise StoreError(
+        f"{path} cannot be read as the 64 hex digits that digests of texts begin with; put it back from a backup, or "
+        "remove it: another is made, and a text that comes again counts as a new one then. Until then nothing is "
+        "published, and nothing is lost"
+    )
 
 
 def _keyed(text: str) -> str:

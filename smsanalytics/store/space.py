@@ -1,7 +1,8 @@
-"""Room on the disk: what must stay free so that what was acknowledged can still be published."""
+"""Room on the disk: what must stay free so that what was acknowledged can still be published, and what to say of it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import dataclass
@@ -10,6 +11,26 @@ from smsanalytics.errors import JournalError
 from smsanalytics.store.layout import Layout
 
 SMALLEST_RESERVE, SHARE = 2**30, 0.05  #: bytes, and of the file system: the larger of the two is kept free
+
+NO_SPACE = "no space is left on the device; free some, or enlarge it"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_IN_DUCKDB = ("No space left on device", "Disk quota exceeded", "failed to offload data block")
+
+
+def reason(error: Exception) -> str:
+    """
+    Say why the disk, or DuckDB, did not let something be done; not in words of DuckDB, which may quote values.
+
+    Examples
+    --------
+    >>> reason(OSError(errno.ENOSPC, "write"))
+    'no space is left on the device; free some, or enlarge it'
+    >>> reason(OSError(errno.EROFS, "write"))
+    'Read-only file system'
+    """
+    if isinstance(error, OSError):
+        return NO_SPACE if error.errno in FULL else os.strerror(error.errno or errno.EIO)
+    return NO_SPACE if any(sign in str(error) for sign in FULL_IN_DUCKDB) else f"{type(error).__name__} in DuckDB"
 
 
 @dataclass(frozen=True)
@@ -63,7 +84,7 @@ class Space:
             if self.backlog().bytes > self._max_backlog:
                 return f"more than {self._max_backlog // 2**20} MiB wait to be published; does the maintenance run?"
         except OSError as error:
-            return f"the disk does not answer: {os.strerror(error.errno or 0)}"
+            return f"the disk does not answer: {reason(error)}"
         return ""
 
     @property

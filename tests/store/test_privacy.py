@@ -181,3 +181,43 @@ def test_nothing_is_recovered_where_bodies_are_not_kept(tmp_path, setting):
     environment = os.environ | {"SMSANALYTICS_SECRET": "s3cret_Key-1"} | setting
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert (done.returncode, "nothing can be recovered" in done.stderr) == (2, True)
+
+
+def run(data, *arguments, **settings):
+    environment = os.environ | {"SMSANALYTICS_SECRET": "s3cret_Key-1"} | settings
+    command = [sys.executable, "-m", "smsanalytics", *arguments, "--data", str(data)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=data.parent)
+
+
+KEYED = {"SMSANALYTICS_PSEUDONYM_KEY": KEY.decode()}, Privacy(KEY)
+TEXTLESS = {"SMSANALYTICS_KEEP_TEXTS": "false"}, Privacy(keep_texts=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "privacy", "cure"),
+    [
+        pytest.param("privacy.json", *KEYED, "put it back from a backup, or, if you know", id="key"),
+        pytest.param("privacy.json", {}, Privacy(), "put it back from a backup, or, if you know", id="no-key"),
+        pytest.param("texts.salt", *TEXTLESS, "put it back from a backup, or remove it", id="salt"),
+    ],
+)
+def test_a_damaged_file_of_what_is_left_out_stops_publishing_with_its_cure_and_loses_nothing(
+    tmp_path, name, setting, privacy, cure
+):
+    layout = Layout(tmp_path / "data")
+    writer = Journal(layout, "w0", now=lambda: UNIX * 10**9)
+    writer.write([event("status", message_id="1", phone=PHONES[0], status="1")])
+    writer.close()
+    for content in (b"{", b"[]", b"{}", b"null", b'{"pseudonym_key": null}', b"\xff\0", b"\0" * 64, b"a" * 63, b""):
+        (layout.data / name).write_bytes(content)
+        with pytest.raises(StoreError, match=cure), Maintenance(layout, {}, privacy=privacy):
+            pass
+    for command in (["maintain"], ["forget", PHONES[1], "--yes"]):
+        done = run(layout.data, *command, **setting)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert cure in done.stderr
+        assert "nothing is published, and nothing is lost" in done.stderr
+    assert list(layout.data.rglob("*.parquet")) == []
+    (layout.data / name).unlink()
+    assert run(layout.data, "maintain", **setting).returncode == 0
+    assert len(open_store(layout.data).statuses().fetchall()) == 1
