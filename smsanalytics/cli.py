@@ -160,8 +160,9 @@ def forget(
     Exit code 1 if something is left, such as in what a collector has just received: run it again in a minute.
     """
     settings = load(config, data=data)
-    from smsanalytics.store.forget import Number, forget_in
+    from smsanalytics.store.forget import forget_in
     from smsanalytics.store.layout import Layout
+    from smsanalytics.store.number import Number
 
     number = Number.of(sys.stdin.readline().strip() if phone == "-" else phone, _privacy(settings))
     if own := [name for name, account in settings.accounts.items() if number.is_among(account.inbound_numbers)]:

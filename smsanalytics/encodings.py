@@ -43,11 +43,13 @@ def decodings(text: str) -> Iterator[str]:
 
 
 def _undone(text: str) -> str:
-    for begin, end in _HIDDEN:
-        text = _without(text, begin, end)
-    text = _BORDERS.sub("", text)
-    text = _REFERENCE.sub(_character, _ESCAPE.sub(_unescaped, text))
-    return _SURROGATES.sub(_joined, unquote(text))
+    if "<" in text or "]" in text or "\0" in text:
+        for begin, end in _HIDDEN:
+            text = _without(text, begin, end)
+        text = _BORDERS.sub("", text)
+    if "\\" in text:
+        text = _SURROGATES.sub(_joined, _ESCAPE.sub(_unescaped, text))
+    return unquote(_REFERENCE.sub(_character, text) if "&" in text else text)
 
 
 def _without(text: str, begin: str, end: str) -> str:

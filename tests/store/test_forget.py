@@ -22,10 +22,10 @@ from tracing import ON_THE_DISK, calls_of
 from smsanalytics import open_store
 from smsanalytics.errors import MalformedRecord
 from smsanalytics.store import records
-from smsanalytics.store.forget import Number
 from smsanalytics.store.journal import Journal, entry, line
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
 from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.store.number import Number
 from smsanalytics.store.privacy import Privacy
 
 PHONE, OTHER, OWN = "79001230001", "79001230002", "79001230000"
@@ -186,7 +186,7 @@ def test_killed_anywhere_and_run_again_it_has_forgotten_all(full, tmp_path):
 
 
 def test_beside_a_collector_it_says_that_something_is_left_until_that_is_published(tmp_path):
-    with serving(tmp_path / "data", "--flush-seconds", "3") as collector:
+    with serving(tmp_path / "data", "--flush-seconds", "10") as collector:
         phone, another = PHONE, OTHER
         assert collector.post(status_body(1, phone)) == 200
         assert collector.post(status_body(2, another)) == 200
