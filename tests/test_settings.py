@@ -77,6 +77,16 @@ def test_the_short_form_may_name_a_file(monkeypatch, tmp_path):
             "crc32 alone can be forged",
             id="crc32-alone",
         ),
+        pytest.param(
+            '[accounts.shop]\nsecrets = { a = "b" }\nalgorithms = ["crc32"]\npath_token = "a-path-token-of-20-letters"',
+            "crc32 alone can be forged",
+            id="crc32-with-a-token-only",
+        ),
+        pytest.param(
+            '[accounts.shop]\nsecrets = { a = "b" }\nalgorithms = ["crc32"]\naddresses = ["192.0.2.1"]',
+            "crc32 alone can be forged",
+            id="crc32-with-addresses-only",
+        ),
         pytest.param('[accounts.shop]\nsecrets = { a = "b" }\nzone = "Moscow"', "no such time zone", id="zone"),
         pytest.param(
             '[accounts.shop]\nsecrets = { a = "b" }\nsecret_file = "nowhere"',
@@ -233,3 +243,9 @@ def test_a_secret_in_the_environment_beside_broken_tables_is_an_error_in_words(m
     (tmp_path / "smsanalytics.toml").write_text('[accounts.default]\nsecrets = "x"\n')
     with pytest.raises(SettingsError, match="secrets is a table"):
         load()
+
+
+def test_crc32_alone_counts_with_a_token_and_addresses():
+    account = {"secrets": {"a": "b"}, "algorithms": ["crc32"], "addresses": ["192.0.2.1"]}
+    account["path_token"] = "a-path-token-of-20-letters"
+    assert load(accounts={"shop": account}).accounts["shop"].algorithms == ("crc32",)

@@ -78,6 +78,18 @@ def test_figures_of_what_was_sent(tmp_path):
         assert found["smsanalytics_quarantined"] == 0
 
 
+def test_what_could_not_be_written_is_not_counted_as_accepted(tmp_path):
+    accepted = 'smsanalytics_accepted_total{account="default",kind="status"}'
+    with serving(tmp_path / "data", "--no-maintain") as running:
+        slot = running.data / "journal" / "w0"
+        aside = slot.rename(slot.with_name("aside"))
+        assert [running.post(status_body(number)) for number in range(3)] == [503] * 3
+        assert figures(running)[accepted] == 0
+        aside.rename(slot)
+        assert running.post(status_body(1)) == 200
+        assert figures(running)[accepted] == 1
+
+
 def test_what_waits_and_for_how_long_is_told(tmp_path):
     with serving(tmp_path / "data", "--no-maintain", "--flush-seconds", "0.2") as running:
         assert running.post(status_body(1)) == 200

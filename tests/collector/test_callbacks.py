@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from datetime import UTC, datetime
 from itertools import product
@@ -11,10 +12,13 @@ from urllib.parse import unquote_to_bytes
 import duckdb
 import pytest
 from programs import need
+from receiving import collected
 from serving import maintain, serving
+from signing import form, md5_of
 
 from smsanalytics.wire.signature import CHARSETS
 
+BASE = 1_795_338_000
 BODIES = Path(__file__).parents[1] / "callbacks"
 STATUS = {"message_id": 1042, "phone": "79001234567", "status": 1, "signed_by": "md5", "key": "default"}
 TS = {"status_at": "1700000000"}  # of 2023: too far from its receipt to be believed, and kept
@@ -189,3 +193,18 @@ def test_secrets_never_reach_the_disk(posted):
     assert body == b"id=1&phone=79001230001&status=1&md5=***"
     found = subprocess.run(["grep", "-rl", "s3cret_Key-1", str(data.parent)], capture_output=True, text=True)
     assert found.stdout == ""
+
+
+def test_a_status_in_another_charset_is_of_the_same_message(tmp_path):
+    fields = {"id": 7, "phone": "почта@пример.рф", "status": 1, "ts": BASE}
+    posts = []
+    for charset in ("windows-1251", "koi8-r", "utf-8"):
+        codec = CHARSETS[charset]
+        md5 = md5_of(7, fields["phone"], 1, charset=codec)
+        posts.append(form(fields | {"charset": charset, "md5": md5}, codec))
+        xml = "".join(f"<{name}>{value}</{name}>" for name, value in {**fields, "md5": md5}.items())
+        posts.append(f'<?xml version="1.0" encoding="{charset}"?><sms>{xml}</sms>'.encode(codec))
+    posts.append(json.dumps(fields | {"md5": md5}).encode())
+    store = collected(tmp_path / "data", *posts, at=BASE + 10)
+    assert store.messages().select("phone, state").fetchall() == [("почта@пример.рф", "delivered")]
+    assert store.statuses().select("phone").fetchall() == [("почта@пример.рф",)] * len(posts)

@@ -142,3 +142,16 @@ def test_names_that_contradict_one_another_stop_it(connection, layout):
         path.with_name(file(first, last)).write_bytes(path.read_bytes())
     with pytest.raises(StoreError, match="overlap"):
         merged(connection, layout, {"w0": 5}, now=time.time() + 2 * HOUR)
+
+
+def test_what_is_hidden_is_kept_so_that_messages_made_anew_are_the_same(connection, layout):
+    publish(connection, layout, {"hlr": True}, {"message_id": 2})
+    publish(connection, layout, {"hlr": True, "at": BASE + 1}, {"message_id": 3, "hlr": True})
+    fold(connection, layout)
+    before = open_store(layout.data).delivery_rate([])
+    assert (before.loc[0, "submitted"], before.loc[0, "delivered"]) == (1, 1)  # the two others are lookups
+    [path] = merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
+    found = connection.execute("SELECT message_id, hlr FROM read_parquet(?) ORDER BY ALL", [str(path)]).fetchall()
+    assert found == [(1, True), (1, True), (2, False), (3, True)]
+    fold(connection, layout, anew=True)
+    assert open_store(layout.data).delivery_rate([]).equals(before)

@@ -528,3 +528,19 @@ def test_whatever_a_segment_holds_every_line_ends_up_in_some_table(lines):
         assert len(stored) == len([part for part in parts if part != b"\n"]) + 1
         assert any(row.get("message_id") == 424242 for row in stored)
         assert layout.segments("w0") == []
+
+
+def test_a_line_received_on_another_date_than_its_segment_is_of_no_table_but_rejected(layout):
+    day = 86_400 * 10**6
+    slot = layout.slot("w0")
+    slot.mkdir(parents=True)
+    times = {"1": STAMP - day, "2": STAMP, "3": STAMP + day}
+    lines = [line(event(message_id=number), at) for number, at in times.items()]
+    (slot / f"0000000001.{NOON.date()}.sealed").write_bytes(b"".join(lines))
+    with Maintenance(layout, {}) as maintenance:
+        assert maintenance.run().rows["statuses"] == 1
+    assert [(row["message_id"], row["received_at"]) for row in rows(layout, "statuses")] == [(2, NOON)]
+    midnight = NOON.replace(hour=0)
+    assert [(row["reason"], row["received_at"]) for row in rows(layout, "rejected")] == [("journal", midnight)] * 2
+    assert {row["body"] + b"\n" for row in rows(layout, "rejected")} == {lines[0], lines[2]}
+    assert {path.parent.name for path in layout.data.rglob("*.parquet")} == {f"date={NOON.date()}"}
