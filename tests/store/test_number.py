@@ -71,8 +71,9 @@ def test_it_is_found_and_struck_however_a_person_writes_it(text):
     assert NUMBER.struck(f"call {text}, or me") == "call ***, or me"
 
 
-@settings(max_examples=200, deadline=None)
-@given(spelled(PHONE[1:]), st.sampled_from([*ENCODINGS]))
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(max_examples=30, deadline=None)
+@given(text=spelled(PHONE[1:]))
 def test_it_is_found_in_a_refused_body_whatever_encodes_it(text, encoding):
     for before in ("", "id=1&phone=", "<phone>", '{"phone": "', "x"):
         encoded = ENCODINGS[encoding]
@@ -100,6 +101,7 @@ def test_other_numbers_are_left_alone(digits, encoding, data):
         (PHONE, "of 4479001230001 and 790012300015", "of 44*** and ***5"),  # a longer number that holds ten digits of it
         ("1230001", "of 1230001, 123-00-01 and 123_00_01", "of ***, *** and ***"),
         ("1230001", "of 79001230001, 12300015 and x1230001", "of 79001230001, 12300015 and x1230001"),
+        (PHONE, "call " + ("\u200b" * 9).join(PHONE) + "!", "call ***!"),  # so many signs that are not seen
         (PHONE, "900 and 123, 00, 01", "900 and 123, 00, 01"),  # letters between
         (PHONE, "900     1230001", "900     1230001"),  # five signs between
         ("Somebody@example.org", "write to ＳＯＭＥＢＯＤＹ@Example.org!", "write to ***!"),
@@ -135,11 +137,11 @@ def test_it_is_struck_in_every_column_of_every_row_and_in_maps(tmp_path):
             phone
         ).decode()
         texts.append(f"Позвони {spelt} {row}" if row % 3 else None)
-        extras.append({"note": spelt, "coded": coded, phone: "1", "kept": str(row), "empty": None})
+        kept = {"kept": str(row), "empty": None}
+        extras.append([{"note": spelt}, {"coded": coded}, {phone: "1"}][row // 10 % 3] | kept)
         if row % 10 == 0:
-            expected.append(
-                (f"Позвони *** {row}" if row % 3 else None, {"note": "***", "kept": str(row), "empty": None})
-            )
+            struck = {"note": "***"} if row // 10 % 3 == 0 else {}
+            expected.append((f"Позвони *** {row}" if row % 3 else None, struck | kept))
         else:
             expected.append((texts[-1], extras[-1]))
     columns = {
