@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from collections.abc import Iterator
 from html.entities import html5
-from urllib.parse import unquote
 
 LAYERS = 5  #: of encodings within one another that are undone
 _SPECIAL = re.compile(r"[%&\\\0]|<[!?]")
+_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")  # possessive: it remembers no place to go back to
 _REFERENCE = re.compile(r"&(?:#0*+([0-9]{1,7})|#[xX]0*+([0-9a-fA-F]{1,6})|([A-Za-z]{2,8}(?=;)));?")
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/]))')
 _HIDDEN = (("<!--", "-->"), ("<?", "?>"))  # what a reader of XML does not see
@@ -49,7 +50,21 @@ def _undone(text: str) -> str:
         text = _BORDERS.sub("", text)
     if "\\" in text:
         text = _SURROGATES.sub(_joined, _ESCAPE.sub(_unescaped, text))
-    return unquote(_REFERENCE.sub(_character, text) if "&" in text else text)
+    if "&" in text:
+        text = _REFERENCE.sub(_character, text)
+    return unquoted(text) if "%" in text else text
+
+
+def unquoted(text: str) -> str:
+    """
+    Undo percent-encoding, of UTF-8, in little memory; `urllib` makes a list of all signs.
+
+    Examples
+    --------
+    >>> unquoted("%d9%a0 100%")
+    '\u0660 100%'
+    """
+    return _PERCENT.sub(lambda run: unhexlify(run[0].replace("%", "")).decode("utf-8", "replace"), text)
 
 
 def _without(text: str, begin: str, end: str) -> str:

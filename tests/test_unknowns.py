@@ -50,7 +50,7 @@ def test_row_02_keys_of_a_voice_menu_are_called_as_the_account_says_and_nothing_
     assert (call, extra) == ([1042, ONE, "21", "none"], {"seconds": "30"})
     assert rows(collector.store.rejected(), "account, reason, body") == [("unnamed", "structure", pressed)]
     as_a_status = form({"id": 1042, "phone": ONE, "keys": "2", "md5": md5_of(1042, ONE, "")})
-    assert read(as_a_status, Terms(TERMS.secrets, call_events=CallFields("keys")))[0].signed_by == "md5"
+    assert read(as_a_status, Terms(TERMS.secrets, call_events=CallFields("keys")))[0].signed_by == "none"
 
 
 ONE_EVENT = {"message_id": "1042", "phone": ONE, "status": "1"}

@@ -15,9 +15,8 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Self
-from urllib.parse import unquote
 
-from smsanalytics.encodings import decodings
+from smsanalytics.encodings import decodings, unquoted
 from smsanalytics.errors import MalformedRecord
 from smsanalytics.store.privacy import Privacy
 from smsanalytics.store.records import PHONE
@@ -208,7 +207,7 @@ def _inside(text: str, least: int) -> Iterator[bytes]:
     """What is in a text as quoted-printable, hex and base64, wherever each begins, if that may be so many signs."""
     if PRINTABLE.search(text):
         plain = re.sub(r"=([0-9A-Fa-f]{2})", r"%\1", re.sub(r"=\r?\n", "", text.replace("%", "%25")))
-        yield unquote(plain).encode("utf-8", "replace")
+        yield unquoted(plain).encode("utf-8", "replace")
     hexed, based = _runs(least)
     for found in hexed.findall(text):
         for start in (0, 1):

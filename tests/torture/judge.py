@@ -373,6 +373,7 @@ def _has_shape(name: str, value: bytes) -> bool:
     return True
 
 
+NOBODY = "none", ""  # no hash covers the keys of a menu
 _NOT_IN_ADDRESS = {*range(33), ord(":"), ord("@"), 127}
 
 
@@ -384,7 +385,7 @@ def _told(
     if kind == "call":
         if not _tells_of_call(fields, account):
             raise Refused("structure")
-        signed = _signed({"id": b"", "phone": b"", "status": b""} | fields, "status", charset, account) or ("none", "")
+        signed = NOBODY
     else:
         if any(name not in fields or not _has_shape(name, fields[name]) for name in SIGNED[kind]):
             raise Refused("structure")
@@ -399,7 +400,7 @@ def _told(
     by = {"signed_by": signed[0], "key": signed[1]}
     yield kind, by, _named(fields, kind, charset, account)
     if kind == "status" and account.call and _tells_of_call(fields, account):
-        yield "call", by, _named(fields, "call", charset, account)
+        yield "call", {"signed_by": NOBODY[0], "key": NOBODY[1]}, _named(fields, "call", charset, account)
 
 
 def _tells_of_call(fields: Mapping[str, bytes], account: Account) -> bool:
@@ -446,12 +447,18 @@ def made(algorithm: str, text: bytes, secret: str) -> list[bytes]:
 def _masked(fields: dict[str, bytes], kind: str, account: Account) -> dict[str, bytes]:
     known = sorted((secret.encode() for secret in account.secrets.values()), key=len, reverse=True)
     pattern = re.compile(b"|".join(map(re.escape, known)))
-    if not any(pattern.search(value) for value in fields.values()):
-        return fields
-    if any(pattern.search(plain(value)) and not pattern.search(value) for value in fields.values()):
+    texts = [*fields.values(), *(name.encode() for name in fields)]
+    if any(pattern.search(plain(text)) and not pattern.search(text) for text in texts):
         raise Unsure("a secret that is hidden twice")
-    kept = {*SIGNED.get(kind, ()), "md5", "sha1", "crc32"}
-    return {name: value if name in kept else pattern.sub(b"***", value) for name, value in fields.items()}
+    if not any(pattern.search(text) for text in texts):
+        return fields
+    kept = {*SIGNED.get(kind, ()), "md5", "sha1", "crc32"} - {"mes"}
+    return {
+        name if name in kept else pattern.sub(b"***", name.encode()).decode(): value
+        if name in kept
+        else pattern.sub(b"***", value)
+        for name, value in fields.items()
+    }
 
 
 def _charset(fields: Mapping[str, bytes], account: Account) -> str:
