@@ -21,7 +21,7 @@ import typer
 
 from smsanalytics import logs
 from smsanalytics.errors import SettingsError, SmsAnalyticsError, StoreBusy, StoreError, UnknownName
-from smsanalytics.settings import DEFAULT_ACCOUNT, Settings, load
+from smsanalytics.settings import DEFAULT_ACCOUNT, Settings, load, read, text
 
 if TYPE_CHECKING:
     from smsanalytics.collector.accounts import Account
@@ -98,6 +98,8 @@ def serve(
     sockets: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Collect callbacks until SIGTERM; an answer of 200 means that the event is on the disk."""
+    if worker is not None:
+        _as_a_part()
     settings = load(config, data=data, host=host, port=port, admin=admin, flush_seconds=flush_seconds, workers=workers)
     from smsanalytics.serving.server import serve as run
     from smsanalytics.serving.server import work
@@ -120,6 +122,8 @@ def maintain(
     config: Config = None,
 ) -> None:
     """Publish what the journal holds as Parquet, bring the messages up to date, merge small files, sweep old ones."""
+    if until_eof:
+        _as_a_part()
     settings = load(config, data=data)
     if not settings.data.is_dir() and not follow:
         raise StoreError(f"there is no store at {settings.data}; `smsanalytics serve --data {settings.data}` makes one")
@@ -207,6 +211,9 @@ def doctor(
         bool,
         typer.Option("--forged", help="Also send a wrong signature, which must get 403; it is kept in `rejected`."),
     ] = False,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Also log in at the mail server of the settings; nothing is sent.")
+    ] = False,
     format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     data: Data = None,
     host: Annotated[
@@ -223,7 +230,10 @@ def doctor(
     config: Config = None,
 ) -> None:
     """
-    Examine the collector and what it stands on: one line of each check, and what to do about it.
+    Examine the collector and what it stands on: a line for each check, and what to do about it.
+
+    It goes on whatever is wrong: every wrong setting is a line, and what can be examined without it is. Of a schedule
+    it says when each report is next, and whether notebook, hook and directory are there.
 
     Run it as the user of the collector, with its settings. Each account is sent a signed callback for each of its
     secrets, a status of a message of its own with the reason 200 ("nothing was really sent"): it is stored like any
@@ -231,12 +241,12 @@ def doctor(
 
     Exit code 1 if any line is FAIL.
     """
-    settings = load(config, data=data, host=host, port=port, admin=admin)
     if format_ not in ("text", "json"):
         raise UnknownName.of("format", format_, ["text", "json"])
+    settings = read(config, data=data, host=host, port=port, admin=admin)
     from smsanalytics.doctor import State, examine
 
-    found = examine(settings, config=config, offline=offline, forged=forged)
+    found = examine(settings, config=config, offline=offline, forged=forged, call_mail=mail)
     as_json = format_ == "json"
     typer.echo(json.dumps([asdict(one) for one in found], indent=1) if as_json else "\n".join(map(str, found)))
     raise typer.Exit(1 if any(one.state is State.FAIL for one in found) else 0)
@@ -587,7 +597,7 @@ def retry_rejected(
         name = account or (next(iter(accounts)) if len(accounts) == 1 else "")
         if name not in accounts:
             raise UnknownName.of("--account, which --secret-file needs,", name, accounts)
-        accounts[name] = recovery.with_secret(accounts[name], label, secret_file.read_text("utf-8").strip())
+        accounts[name] = recovery.with_secret(accounts[name], label, text.word(secret_file))
     if dry_run:
         done = recovery.rehearse(layout, accounts, span)
     else:
@@ -613,7 +623,7 @@ def simulate(
     world = World.make(messages, seed=seed)
     if truth:
         world.write_truth(truth)
-    secret = secret_file.read_text("utf-8").strip()
+    secret = text.word(secret_file)
     answers = send(url, world.posts(secret), progress=sys.stderr.isatty())
     said = ", ".join(f"{count} answered {status}" for status, count in sorted(answers.items()))
     typer.echo(f"{said}; one in a hundred is forged, and answered 403")
@@ -651,11 +661,16 @@ def main() -> None:
     try:
         app()
     except SmsAnalyticsError as error:
-        typer.echo(f"smsanalytics: {error}", err=True)
+        typer.echo("\n".join(f"smsanalytics: {line}" for line in str(error).splitlines()), err=True)
         raise SystemExit(2) from None
     except OSError as error:
         typer.echo(f"smsanalytics: {error.filename or 'the system'}: {error.strerror}", err=True)
         raise SystemExit(2) from None
+
+
+def _as_a_part() -> None:
+    """Leave out what the collector that started this process has logged about the settings."""
+    logging.getLogger("smsanalytics.settings").setLevel(logging.WARNING)
 
 
 def _accounts(settings: Settings) -> dict[str, Account]:

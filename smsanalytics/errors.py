@@ -22,8 +22,27 @@ No message quotes a phone number, a text, a hash or a secret.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from typing import ClassVar, Self
+
+CLOSE = 0.7  #: how alike two names are, at least, for the right name to be meant by the wrong [0..1]
+
+
+def meant(name: str, available: Iterable[str]) -> str | None:
+    """
+    The name that a wrong name was probably meant to be; a name with slashes may also be known by its last part.
+
+    Examples
+    --------
+    >>> meant("prot", ["host", "port"]), meant("moscow", ["Asia/Almaty", "Europe/Moscow"]), meant("colour", ["port"])
+    ('port', 'Europe/Moscow', None)
+    """
+    known = {key: one for one in available for key in (one.rpartition("/")[2].casefold(), one.casefold())}
+    wanted = name.strip().replace(" ", "_").casefold()
+    begun = [key for key in known if len(wanted) > 2 and (key.startswith(f"{wanted}_") or wanted.startswith(f"{key}_"))]
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=CLOSE) or (begun if len(begun) == 1 else [])
+    return known[close[0]] if close else None
 
 
 class SmsAnalyticsError(Exception):

@@ -129,7 +129,7 @@ def test_an_old_secret_is_tried_from_a_file(refused):
         (("list", "--from", "22.11.2026"), "'22.11.2026' is no date; an example is '2026-11-22'"),
         (("retry", "--secret-file", "old.txt", "--account", "shop"), "unknown --account, which --secret-file needs, 'shop'; there are default"),
         (("retry", "--secret-file", "old.txt", "--label", "default"), "the settings have a secret default already; choose another --label"),
-        (("retry", "--secret-file", "empty.txt"), "the file holds no secret: letters, digits, minus and underscore, on one line"),
+        (("retry", "--secret-file", "empty.txt"), "empty.txt is empty; write into it what it is to hold, on one line"),
     ],
 )  # fmt: skip
 def test_wrong_usage_ends_with_2_and_one_line(refused, words, what):

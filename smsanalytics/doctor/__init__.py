@@ -1,4 +1,4 @@
-"""Examines a collector and what it stands on: settings, disk, clock, store, and a callback of its own."""
+"""Examines a collector and what it stands on: settings, disk, clock, store, reports, and a callback of its own."""
 
 from __future__ import annotations
 
@@ -6,57 +6,99 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from smsanalytics.doctor import calls, clock, keys, numbers, place, waiting
-from smsanalytics.doctor.finding import Finding, State, fail
+from smsanalytics.doctor import calls, clock, keys, mail, numbers, place, reports, waiting
+from smsanalytics.doctor.finding import Finding, State, fail, ok
 from smsanalytics.errors import SettingsError, SmsAnalyticsError
-from smsanalytics.settings import Settings
+from smsanalytics.settings import Read, Settings
 
 __all__ = ["Finding", "State", "examine"]
 
+STANDS_ON = {  # check: the settings without which it would examine something else
+    "data": {"data"},
+    "clock and store": {"data"},
+    "store": {"data"},
+    "collector": {"data", "host", "port", "admin"},
+}
+
 
 def examine(
-    settings: Settings, *, config: Path | None = None, offline: bool = False, forged: bool = False
+    settings: Settings | Read,
+    *,
+    config: Path | None = None,
+    offline: bool = False,
+    forged: bool = False,
+    call_mail: bool = False,
 ) -> list[Finding]:
     """
-    Look at everything there is to look at. Nothing that is found has a secret, a phone or a text in it.
+    Examine everything there is. Nothing that is found has a secret, a phone or a text in it.
 
     Parameters
     ----------
-    settings : Settings
-        As the collector is given them.
+    settings : Settings or Read
+        As the collector is given them; of settings as they were read, what is wrong is found as well.
     config : Path, optional
         The file they are from.
     offline : bool
         Do not call the collector.
     forged : bool
         Also send it a callback that it must refuse, and keeps as refused.
+    call_mail : bool
+        Also log in at the mail server.
 
     Returns
     -------
     list of Finding
-        One of each check, in order.
+        Those of each check, in order.
     """
-    try:
-        serving = settings.for_serving()
-    except SettingsError as error:
-        return [fail("settings", str(error), "correct smsanalytics.toml or the environment")]
-    looks: dict[str, Callable[[], Iterator[Finding]]] = {
-        "secrets": lambda: keys.look(serving, config),
-        "data": lambda: place.look(serving),
-        "clock and store": lambda: clock.look(serving),
-        "store": lambda: waiting.look(serving),
-        "numbers": lambda: numbers.look(serving),
-        "collector": lambda: calls.look(serving, forged=forged),
+    found = settings if isinstance(settings, Read) else Read(settings, [], frozenset(), "")
+    known = found.settings
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "secrets": lambda: keys.look(known, config),
+        "data": lambda: place.look(known),
+        "clock and store": lambda: clock.look(known),
+        "store": lambda: waiting.look(known),
+        "numbers": lambda: numbers.look(known),
+        "reports": lambda: reports.findings(known),
+        "mail": lambda: mail.findings(known, call=call_mail),
+        "collector": lambda: calls.look(known, forged=forged),
     }
     if offline:
-        del looks["collector"]
-    found: list[Finding] = []
-    for what, look in looks.items():
+        del checks["collector"]
+    findings = list(_of_the_settings(found))
+    if not found.mistakes:
+        known = _for_serving(known)
+    for what, check in checks.items():
+        if missing := STANDS_ON.get(what, set()) & found.unknown:
+            findings.append(fail(what, f"not examined: {', '.join(sorted(missing))} not known", "correct the settings"))
+            continue
         try:
-            found += look()
+            findings += check()
         except OSError as error:
             why = f"{error.filename or what}: {os.strerror(error.errno or 0)}"
-            found.append(fail(what, f"could not be looked at: {why}", "run it as the user of the collector"))
+            findings.append(fail(what, f"could not be looked at: {why}", "run it as the user of the collector"))
         except SmsAnalyticsError as error:
-            found.append(fail(what, f"could not be looked at: {error}", "see the log of the collector"))
-    return found
+            findings.append(fail(what, f"could not be looked at: {error}", "see the log of the collector"))
+    return findings
+
+
+def _of_the_settings(found: Read) -> Iterator[Finding]:
+    """Each mistake; else whether a collector would start with them."""
+    todo = "correct smsanalytics.toml or the environment"
+    for mistake in found.mistakes:
+        yield fail("settings", mistake, todo)
+    try:
+        found.settings.for_serving()
+    except SettingsError as error:
+        if "accounts" not in found.unknown and "secret_file" not in found.unknown:
+            yield fail("settings", f"{error} (read: {found.sources})" if found.sources else str(error), todo)
+    else:
+        if not found.mistakes and found.sources:
+            yield ok("settings", found.sources)
+
+
+def _for_serving(settings: Settings) -> Settings:
+    """As a collector serves with them, if one does."""
+    try:
+        return settings.for_serving()
+    except SettingsError:
+        return settings

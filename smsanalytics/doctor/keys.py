@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smsanalytics.doctor.finding import Finding, fail, ok, warn
-from smsanalytics.settings import DEFAULT_FILE, SECRET_LENGTH, Settings
+from smsanalytics.settings import DEFAULT_FILE, SECRET_LENGTH, Settings, text
 
 MAKE_ONE = "make one with `python3 -c 'import secrets; print(secrets.token_urlsafe(24))'` and rotate"
 
@@ -57,6 +57,8 @@ def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
                 yield f"{field} of account {name}", path
     if settings.admin_token_file:
         yield "admin_token_file", settings.admin_token_file
+    if settings.pseudonym_key_file:
+        yield "pseudonym_key_file", settings.pseudonym_key_file
     if settings.mail and settings.mail.password_file:
         yield "mail.password_file", settings.mail.password_file
 
@@ -75,8 +77,8 @@ def _of_file(name: str, path: Path) -> Finding:
 def _in_the_settings_file(settings: Settings, config: Path) -> Iterator[Finding]:
     if not config.is_file() or not config.stat().st_mode & stat.S_IROTH:
         return
-    text = config.read_text("utf-8")
+    content = text.read(config)
     secrets = [one for account in settings.accounts.values() for one in (*account.secrets.values(), account.path_token)]
-    if any(one and one.get_secret_value() in text for one in (*secrets, settings.admin_token)):
+    if any(one and one.get_secret_value() in content for one in (*secrets, settings.admin_token)):
         todo = f"chmod 600 {config}, or use secret_file and the like"
         yield fail("settings file", f"{config} has a secret in it and is readable by every user of this machine", todo)

@@ -57,6 +57,21 @@ class Server:
             said = f"{len(refused)} of {len(to)} recipients refused {' '.join(map(str, codes))}"
             raise DeliveryFailed(said, alone=True, refused=tuple(refused))
 
+    def check(self) -> None:
+        """
+        Connect, encrypt and log in as for a message, and send none.
+
+        Raises
+        ------
+        DeliveryFailed
+            If the server is not reached, not trusted, or refuses user and password.
+        """
+        try:
+            with self._connected():
+                pass
+        except (OSError, smtplib.SMTPException) as error:
+            raise DeliveryFailed(_words(error)) from None
+
     @contextlib.contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
         trusted = ssl.create_default_context(cafile=self.ca_file)

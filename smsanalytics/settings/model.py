@@ -1,5 +1,5 @@
 """
-The configuration: ``smsanalytics.toml``, the environment, the command line; read once and handed in.
+What can be configured, and what makes a value wrong.
 
 Shortest form, for one account: ``SMSANALYTICS_SECRET`` and ``SMSANALYTICS_DATA``.
 """
@@ -7,8 +7,8 @@ Shortest form, for one account: ``SMSANALYTICS_SECRET`` and ``SMSANALYTICS_DATA`
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
+import ssl
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
@@ -20,27 +20,60 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from smsanalytics.errors import SettingsError
+from smsanalytics.errors import SettingsError, meant
 from smsanalytics.numbering import LONGEST, Numbering
+from smsanalytics.settings import text
+from smsanalytics.settings.given import merged
 
-DEFAULT_FILE = Path("smsanalytics.toml")
 DEFAULT_ACCOUNT = "default"
 LAST_PORT = 65535
 SECRET_LENGTH = 20  #: characters below which the hash of a captured callback gives a secret away
 ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
-ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
-TOKEN = re.compile(r"[\x21-\x7e]{20,}")
+ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
+LONG = r"[\x21-\x7e]{20,}"  #: a token or a key
 
 
-def _secret(value: SecretStr) -> SecretStr:
-    if not ALPHABET.fullmatch(value.get_secret_value()):
-        raise ValueError("a secret is made of letters, digits, minus and underscore, and is not empty")
-    return value
+def _shaped(pattern: str, words: str) -> AfterValidator:
+    """A text that is of a shape, or else these words."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
+
+
+def _secret_shaped(pattern: str, words: str) -> AfterValidator:
+    """A secret that is of a shape; spaces and line ends around it, as a copy brings along, do not count."""
+
+    def check(value: SecretStr) -> SecretStr:
+        secret = value.get_secret_value().strip()
+        if not re.fullmatch(pattern, secret):
+            raise ValueError(words if secret else f"{words}; it is empty")
+        return SecretStr(secret)
+
+    return AfterValidator(check)
+
+
+def _holding(shape: AfterValidator | None = None) -> AfterValidator:
+    """A file that holds a secret of a shape; where it is used it is read again."""
+
+    def check(path: Path) -> Path:
+        secret = SecretStr(text.word(path))
+        try:
+            if shape:
+                shape.func(secret)  # type: ignore[call-arg]
+        except ValueError as error:
+            raise ValueError(f"{path} does not hold what it should: {error}") from None
+        return path
+
+    return AfterValidator(check)
 
 
 def _address(value: str) -> str:
@@ -50,41 +83,10 @@ def _address(value: str) -> str:
     return value
 
 
-def _token(value: SecretStr) -> SecretStr:
-    if not TOKEN.fullmatch(value.get_secret_value()):
-        raise ValueError("an admin token is 20 or more characters of ASCII, without spaces")
-    return value
-
-
-def _pseudonym_key(value: SecretStr) -> SecretStr:
-    if not TOKEN.fullmatch(value.get_secret_value()):
-        raise ValueError(f"a pseudonym key is {SECRET_LENGTH} or more characters of ASCII, without spaces")
-    return value
-
-
 def _zone(value: str) -> str:
     if value not in available_timezones():
-        raise ValueError("no such time zone; an example is Europe/Moscow")
-    return value
-
-
-def _table(values: dict[str, Any], name: str) -> dict[str, Any]:
-    found = values.get(name, {})
-    if not isinstance(found, dict):
-        raise ValueError(f"{name} is a table")
-    return found
-
-
-def _content(values: dict[str, Any], name: str) -> str:
-    try:
-        return Path(values[name]).read_text("utf-8").strip()
-    except OSError:
-        raise ValueError(f"{name} {values[name]} cannot be read") from None
-
-
-def _mail_address(value: str) -> str:
-    if not ADDRESS.fullmatch(value):
-        raise ValueError("an address is NAME@HOST in ASCII, such as reports@example.org")
+        name = meant(value, sorted(available_timezones()))
+        raise ValueError(f"no such time zone; {f'did you mean {name}?' if name else 'an example is Europe/Moscow'}")
     return value
 
 
@@ -95,12 +97,6 @@ def _loopback(host: str) -> bool:
         return False
 
 
-def _path_token(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{20,200}", value.get_secret_value()):
-        raise ValueError("a path token is 20 or more letters, digits, minus and underscore")
-    return value
-
-
 def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(value)  # type: ignore[arg-type]
@@ -108,17 +104,42 @@ def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         raise ValueError("needs addresses or networks, such as 192.0.2.1 or 192.0.2.0/24") from None
 
 
-Secret = Annotated[SecretStr, AfterValidator(_secret)]
-PathToken = Annotated[SecretStr, AfterValidator(_path_token)]
+def _instead(path: Any, info: ValidationInfo) -> Any:
+    """A file in place of a value, not beside it; an empty name is none."""
+    name = str(info.field_name).removesuffix("_file")
+    if path and info.data.get(name):
+        raise ValueError(f"{name} is set as well; keep one of them")
+    return path or None
+
+
+def _set(model: BaseModel, name: str, value: object) -> None:
+    """Set what a file holds, while its model is being made."""
+    object.__setattr__(model, name, value)
+
+
+OF_A_SECRET = _secret_shaped(
+    ALPHABET.pattern, "a secret is made of letters, digits, minus and underscore, and is not empty"
+)
+OF_A_PATH_TOKEN = _secret_shaped(
+    r"[A-Za-z0-9_-]{20,200}", "a path token is 20 or more letters, digits, minus and underscore"
+)
+OF_A_TOKEN = _secret_shaped(LONG, "an admin token is 20 or more characters of ASCII, without spaces")
+OF_A_KEY = _secret_shaped(LONG, f"a pseudonym key is {SECRET_LENGTH} or more characters of ASCII, without spaces")
+
+Secret = Annotated[SecretStr, OF_A_SECRET]
+PathToken = Annotated[SecretStr, OF_A_PATH_TOKEN]
 Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_network)]
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+MailAddress = Annotated[str, _shaped(ADDRESS, "an address is NAME@HOST in ASCII, such as reports@example.org")]
+Name = Annotated[str, _shaped(r"[a-z0-9_-]{1,32}", "a name is 1 to 32 of a-z, 0-9, _ and -")]
 Kept = Literal[
     "statuses", "incoming", "confirmations", "call_events", "sends", "confirmation_requests", "rejected", "messages"
 ]  #: tables that may be kept for some time only
-FieldName = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+FieldName = Annotated[str, _shaped(r"[\x21-\x7e]{1,64}", "a field is 1 to 64 characters of ASCII, without spaces")]
 OTHER_FIELDS = frozenset({"mes", "waitcall", "status", "md5", "sha1", "crc32"})  #: that say what a callback is
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+Label = Annotated[str, _shaped(r"[A-Za-z0-9_.-]{1,32}", "a label is 1 to 32 letters, digits, _, . and -")]
+Digits = Annotated[str, _shaped(r"[0-9]{3,15}", 'a number is 3 to 15 digits in quotes, such as "79001230000"')]
+Argument = Annotated[str, _shaped(r"[^\x00]+", "an argument is text that is not empty, without zero bytes")]
+MailHost = Annotated[str, _shaped(r"[A-Za-z0-9.:-]{1,253}", "a host is a name or address in ASCII, without a port")]
 
 
 class CallEvents(BaseModel):
@@ -156,7 +177,9 @@ class Account(BaseModel):
     secrets : dict of str to SecretStr
         Label to secret; several while one is being rotated. The label of the one that matched is kept with each event.
     secret_file : Path, optional
-        File that holds one more secret, under the label ``file``; for systemd credentials and the like.
+        File that holds one more secret, under the label ``file``; for systemd credentials and the like. Of this file
+        and every other ``…_file``: UTF-8, or UTF-16 with its mark; spaces and line ends around what it holds, and a
+        byte order mark, do not count.
     algorithms : list of "md5", "sha1", "crc32"
         Hashes that must all come and match; empty for "whichever of md5 and sha1 came". crc32 is no signature: it can
         be forged from one captured callback, so it counts alone only together with `path_token` and `addresses`.
@@ -184,30 +207,28 @@ class Account(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     secrets: dict[Label, Secret] = {}
-    secret_file: Path | None = None
+    secret_file: Annotated[Path, _holding(OF_A_SECRET)] | None = None
     algorithms: tuple[Literal["md5", "sha1", "crc32"], ...] = ()
     charset: Literal["windows-1251", "utf-8", "koi8-r"] | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
-    inbound_numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{3,15}$")], ...] = ()
+    inbound_numbers: tuple[Digits, ...] = ()
     country_code: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")] | None = None
     trunk_prefix: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
     national_length: Annotated[int, Field(ge=4, le=14)] = 10
     call_events: CallEvents | None = None
     path_token: PathToken | None = None
-    path_token_file: Path | None = None
+    path_token_file: Annotated[Path, _holding(OF_A_PATH_TOKEN)] | None = None
     addresses: tuple[Network, ...] = ()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_files(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("secret_file"):
-            secret = _content(values, "secret_file")
-            values = values | {"secrets": _table(values, "secrets") | {"file": secret}}
-        if isinstance(values, dict) and values.get("path_token_file"):
-            if values.get("path_token"):
-                raise ValueError("path_token and path_token_file are both set; keep one of them")
-            values = values | {"path_token": _content(values, "path_token_file")}
-        return values
+    _files = field_validator("secret_file", "path_token_file", mode="before")(_instead)
+
+    @model_validator(mode="after")
+    def _read_files(self) -> Self:
+        if self.secret_file:
+            _set(self, "secrets", self.secrets | {"file": SecretStr(text.word(self.secret_file))})
+        if self.path_token_file:
+            _set(self, "path_token", SecretStr(text.word(self.path_token_file)))
+        return self
 
     @model_validator(mode="after")
     def _numbers_fit(self) -> Self:
@@ -270,7 +291,7 @@ class Report(BaseModel):
     out: Path = Path("reports")
     keep: Annotated[int, Field(ge=1)] = 12
     to: tuple[MailAddress, ...] = ()
-    hook: tuple[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")], ...] = ()
+    hook: tuple[Argument, ...] = ()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -299,7 +320,7 @@ class Mail(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
+    host: MailHost
     port: Annotated[int, Field(ge=1, le=LAST_PORT)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: MailAddress
@@ -308,10 +329,10 @@ class Mail(BaseModel):
     password_file: Path | None = None
     ca_file: Path | None = None
 
+    _files = field_validator("password_file", mode="before")(_instead)
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.password and self.password_file:
-            raise ValueError("password and password_file are both set; keep one of them")
         if bool(self.user) != bool(self.password or self.password_file):
             raise ValueError("user and password (or password_file) go together")
         if self.security == "none" and not _loopback(self.host):
@@ -329,15 +350,18 @@ class Mail(BaseModel):
         """
         fields = {name: value for name, value in self if name != "password_file"}
         try:
-            password = self.password_file.read_text("utf-8").strip() if self.password_file else None
-        except (OSError, ValueError):
-            raise SettingsError(f"mail.password_file {self.password_file} cannot be read") from None
-        if self.ca_file and not self.ca_file.is_file():
-            raise SettingsError(f"mail.ca_file {self.ca_file} cannot be read")
+            password = text.word(self.password_file) if self.password_file else None
+        except SettingsError as error:
+            raise SettingsError(f"mail.password_file: {error}") from None
+        try:
+            ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:  # no file, or no certificate in it
+            why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+            raise SettingsError(f"mail.ca_file: {self.ca_file} cannot be used: {why}") from None
         return fields | {"password": self.password.get_secret_value() if self.password else password}
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """
     Everything that can be configured.
 
@@ -404,20 +428,14 @@ class Settings(BaseSettings):
         Who takes its e-mails.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="SMSANALYTICS_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     data: Path = Path("data")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=LAST_PORT)] = 8025
     admin: Annotated[str, AfterValidator(_address)] | None = None
-    admin_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
-    admin_token_file: Path | None = None
+    admin_token: Annotated[SecretStr, OF_A_TOKEN] | None = None
+    admin_token_file: Annotated[Path, _holding(OF_A_TOKEN)] | None = None
     flush_seconds: Annotated[float, Field(gt=0)] = 60.0
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 2**10
     max_header_bytes: Annotated[int, Field(ge=1024)] = 16 * 2**10
@@ -435,8 +453,8 @@ class Settings(BaseSettings):
     allow_network_journal: bool = False
     verify_signatures: bool = True
     retention: dict[Kept, Annotated[int, Field(ge=1, le=36500)]] = {}
-    pseudonym_key: Annotated[SecretStr, AfterValidator(_pseudonym_key)] | None = None
-    pseudonym_key_file: Path | None = None
+    pseudonym_key: Annotated[SecretStr, OF_A_KEY] | None = None
+    pseudonym_key_file: Annotated[Path, _holding(OF_A_KEY)] | None = None
     keep_texts: bool = True
     secret: SecretStr | None = None
     secret_file: Path | None = None
@@ -444,31 +462,30 @@ class Settings(BaseSettings):
     reports: dict[Name, Report] = {}
     mail: Mail | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        for name in ("admin_token", "pseudonym_key"):
-            if values.get(f"{name}_file"):
-                if values.get(name):
-                    raise ValueError(f"{name} and {name}_file are both set; keep one of them")
-                values = values | {name: _content(values, f"{name}_file")}
-        return values
+    _files = field_validator("admin_token_file", "pseudonym_key_file", mode="before")(_instead)
+
+    @model_validator(mode="after")
+    def _read_files(self) -> Self:
+        if self.admin_token_file:
+            _set(self, "admin_token", SecretStr(text.word(self.admin_token_file)))
+        if self.pseudonym_key_file:
+            _set(self, "pseudonym_key", SecretStr(text.word(self.pseudonym_key_file)))
+        return self
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, values: dict[str, Any]) -> dict[str, Any]:
-        short = {}
+        short: dict[str, Any] = {}
         if values.get("secret"):
             secret = values["secret"]
             short["secrets"] = {DEFAULT_ACCOUNT: secret.get_secret_value() if isinstance(secret, SecretStr) else secret}
         if values.get("secret_file"):
             short["secret_file"] = values["secret_file"]
-        if not short:
-            return values
-        accounts = _table(values, "accounts")
-        account = _table(accounts, DEFAULT_ACCOUNT)
-        short["secrets"] = _table(account, "secrets") | short.get("secrets", {})
-        return values | {"accounts": {**accounts, DEFAULT_ACCOUNT: account | short}}
+        accounts = values.get("accounts", {})
+        account = accounts.get(DEFAULT_ACCOUNT, {}) if isinstance(accounts, dict) else None
+        if not isinstance(account, dict) or not isinstance(account.get("secrets", {}), dict):
+            return values  # which is an error of its own
+        return merged(values, {"accounts": {DEFAULT_ACCOUNT: short}}) if short else values
 
     @property
     def zones(self) -> dict[str, str]:
@@ -526,64 +543,3 @@ class Settings(BaseSettings):
             if report.to and self.mail is None:
                 raise SettingsError(f"reports.{name}.to names recipients, but there is no [mail] with host and sender")
         return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The order in which a setting is looked for."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
-
-def _in_words(message: str) -> str:
-    return (
-        message.removeprefix("Value error, ")
-        .replace("Extra inputs are not permitted", "there is no such setting")
-        .replace("Input should be a valid tuple", 'needs a list, such as ["one", "another"]')
-    )
-
-
-def load(config: Path | None = None, **given: Any) -> Settings:
-    """
-    Read the settings: what is given here wins over the environment, and that over the file.
-
-    Parameters
-    ----------
-    config : Path, optional
-        The file; ``smsanalytics.toml`` in the working directory if there is one.
-    **given
-        Single settings, from the command line; None counts as not given.
-
-    Returns
-    -------
-    Settings
-
-    Raises
-    ------
-    SettingsError
-        In one line that names every wrong setting, and never a value.
-    """
-    if config is not None and not config.is_file():
-        raise SettingsError(f"there is no settings file {config}")
-    prefix = str(Settings.model_config["env_prefix"])
-    for variable in os.environ:
-        name = variable.removeprefix(prefix).partition("__")[0].lower()
-        if variable.startswith(prefix) and name not in Settings.model_fields:
-            raise SettingsError(f"{variable} sets nothing: there is no setting {name}")
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=config or DEFAULT_FILE)
-
-    try:
-        FromFile()  # what the file and the environment say must hold by itself: the maintenance reads it as well
-        return FromFile(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc'])) or 'settings'}: {_in_words(one['msg'])}" for one in error.errors()]
-        raise SettingsError("; ".join(wrong)) from None
-    except ValueError as error:  # the file is no TOML, or a nested variable no JSON
-        raise SettingsError(f"the settings cannot be read: {type(error).__name__}") from None
