@@ -237,6 +237,11 @@ def settings() -> Iterator[str]:
         "`SMSANALYTICS_ACCOUNTS__SHOP__CHARSET=utf-8`. What the command line says wins over the environment, and that "
         "over the file. A name that is no setting is an error, and no error shows a value."
     )
+    yield (
+        "The file is UTF-8, or UTF-16 with its mark. In a variable a list is a value, values with commas between them, or "
+        "JSON; a table is JSON, or a variable for each of its values. Spaces and line ends around a secret do not count, "
+        "wherever it stands. Variables that Kubernetes or Docker make for a service called smsanalytics set nothing."
+    )
     for model, place in _models(Settings, ""):
         yield f"## {_place(place)}"
         text = inspect.getdoc(model) or ""

@@ -17,6 +17,7 @@ STANDS_ON = {  # check: the settings without which it would examine something el
     "data": {"data"},
     "clock and store": {"data"},
     "store": {"data"},
+    "numbers": {"data"},
     "collector": {"data", "host", "port", "admin"},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,10 +54,14 @@ def _notebook(check: str, report: Report) -> Iterator[Finding]:
 
 def _out(check: str, out: Path) -> Finding:
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return ok(check, f"{out} can be written" if out.is_dir() else f"{out} can be made")
-    why = "cannot be written" if there.is_dir() else "is no directory"
-    return fail(check, f"{there} {why}", f"set out to a directory that uid {os.geteuid()} may write")
+    todo = f"set out to a directory that uid {os.geteuid()} may write"
+    if not there.is_dir():
+        return fail(check, f"{there} is no directory", todo)
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        return fail(check, f"{there} cannot be written: {os.strerror(error.errno or 0)}", todo)
+    return ok(check, f"{out} can be written" if out.is_dir() else f"{out} can be made")
 
 
 def _hook(check: str, report: Report) -> Iterator[Finding]:

@@ -91,6 +91,8 @@ def _in_words(error: str, content: str) -> str:
         line, column = int(found["line"]), int(found["column"])
     words = found["words"] if found else error
     meant = next((meaning for start, meaning in MEANINGS.items() if words.startswith(start)), words)
+    if words == "Invalid value" and content.rstrip().endswith((",", "[")) and line == len(lines):
+        meant = MEANINGS["Unclosed array"]
     sign = lines[line - 1][column - 1 : column] if line <= len(lines) else ""
     if sign in TYPOGRAPHIC and sign:
         meant = 'this is a typographic quote; a straight " is needed'
