@@ -98,7 +98,7 @@ def test_the_first_steps_run_as_they_stand_and_other_commands_find_their_setting
         done = ran(f"smsanalytics {words}")
         assert (done.returncode, done.stderr) == (0, "")
     assert ran("smsanalytics files statuses").stdout.startswith("data/statuses/")
-    rehearsal = play.replace(
+    rehearsal = play.replace(  # who types it is slower than the collector starts; a script is not
         "serve --data play --port 8035 &",
         "serve --data play --port 8035 & for _ in $(seq 300); do curl -s http://127.0.0.1:8035/healthz && break; sleep 0.1; done",
     )

@@ -398,9 +398,11 @@ def test_spaces_and_line_ends_around_a_secret_do_not_count_wherever_it_stands(mo
     """An env file with CRLF, or a Kubernetes secret made with a newline."""
     monkeypatch.setenv("SMSANALYTICS_SECRET", "s3cret_Key-1\r\n")
     monkeypatch.setenv("SMSANALYTICS_PORT", "2\r")
+    monkeypatch.setenv("SMSANALYTICS_DATA", "elsewhere\r")
     (tmp_path / "smsanalytics.toml").write_text('[accounts.shop]\nsecrets = { a = " s3cret_Key-2 " }\n')
     settings = load()
     assert (secrets_of(settings), settings.port) == ({"default": "s3cret_Key-1"}, 2)
+    assert str(settings.data) == "elsewhere"
     assert secrets_of(settings, "shop") == {"a": "s3cret_Key-2"}
 
 
