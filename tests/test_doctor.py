@@ -245,19 +245,27 @@ def test_every_wrong_setting_is_a_line_and_what_can_be_examined_is(tmp_path):
     (tmp_path / "smsanalytics.toml").write_text(
         'flush_second = 1\n[accounts.default]\nsecret_file = "nowhere"\n[accounts.shop]\nsecrets = { a = "short" }\n'
         '[reports.daily]\ncron = "0 8 * * mon"\nperiod = "yesterday"\nkeep = 0\n'
+        '[reports.monthly]\ncron = "0 8 1 * *"\nperiod = "last-month"\nzone = "moscow"\n[reports.yearly]\n'
         '[reports.weekly]\ncron = "0 8 * * mon"\nperiod = "last-week"\n'
+        '[mail]\nhost = "a b"\n'
     )
     done = doctor("--offline", cwd=tmp_path, SMSANALYTICS_SECRET="", SMSANALYTICS_WORKERS="x")
     assert done.returncode == 1, done.stderr
-    assert lines_of(done)[:5] == [
+    assert lines_of(done)[:9] == [
         f"settings: smsanalytics.toml, line 1: flush_second: there is no such setting; did you mean flush_seconds?; {TODO}",
         f"settings: smsanalytics.toml, line 3: accounts.default.secret_file: nowhere cannot be read: No such file or directory; {TODO}",
         f"settings: smsanalytics.toml, line 9: reports.daily.keep: needs 1 or more; {TODO}",
+        f"settings: smsanalytics.toml, line 13: reports.monthly.zone: no such time zone; did you mean Europe/Moscow?; {TODO}",
+        f"settings: smsanalytics.toml, line 14: reports.yearly.cron: is needed, and is not set; {TODO}",
+        f"settings: smsanalytics.toml, line 14: reports.yearly.period: is needed, and is not set; {TODO}",
+        f"settings: smsanalytics.toml, line 18: mail.sender: is needed, and is not set; {TODO}",
+        f"settings: smsanalytics.toml, line 19: mail.host: a host is a name or address in ASCII, without a port; {TODO}",
         f"settings: SMSANALYTICS_WORKERS: needs a whole number; {TODO}",
-        f"secret a of account shop: 5 characters, of 20 or more that it needs; {keys.MAKE_ONE}",
     ]
+    assert f"secret a of account shop: 5 characters, of 20 or more that it needs; {keys.MAKE_ONE}" in lines_of(done)
     passed = {line.partition(":")[0] for line in lines_of(done, "ok")}
     assert {"data", "disk", "store", "report weekly"} <= passed
+    assert not {"report daily", "report monthly", "report yearly", "account default", "mail"} & passed
 
 
 @pytest.mark.parametrize("content", ["data = nowhere", "data = 5"])
@@ -537,3 +545,12 @@ def test_national_numbers_are_counted_with_what_to_set(tmp_path):
     assert subprocess.run(command, cwd=tmp_path).returncode == 0
     found = examine(settings_for(tmp_path / "new"), offline=True)
     assert state_of(found, "numbers of account default")[0] is State.OK
+
+
+def test_an_account_that_could_sign_nothing_is_not_called(tmp_path):
+    with serving(tmp_path / "data", SMSANALYTICS_SECRET=SECRET) as collector:
+        findings = examine(settings_for(collector.data, collector, accounts={"bare": {}}))
+    assert [one.check for one in findings if one.check.startswith("callback")] == [
+        "callback to default, signed with default"
+    ]
+    assert state_of(findings, "settings")[1].startswith("account bare has no secret")

@@ -54,7 +54,12 @@ def look(settings: Settings, *, forged: bool) -> Iterator[Finding]:
         return
     yield ok("collector", f"it answers at {shown}")
     before = _journal(settings)
-    findings = [one for name, account in settings.accounts.items() for one in _of_account(address, name, account)]
+    signing = {
+        name: account
+        for name, account in settings.accounts.items()
+        if account.secrets or not settings.verify_signatures
+    }
+    findings = [one for name, account in signing.items() for one in _of_account(address, name, account)]
     yield from findings
     if any(one.found.startswith("200") for one in findings) and _journal(settings) == before:
         todo = "set data, or --data, to the collector's"

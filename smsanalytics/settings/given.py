@@ -36,16 +36,20 @@ class Given:
         """
         return type(self)(merged(other.values, self.values), {**other.places, **self.places})
 
-    def without(self, keys: Keys) -> Self:
+    def without(self, *wrong: Keys) -> Self:
         """
-        All but what these keys lead to, or else the innermost table on the way, or else everything.
+        All but what any of these keys lead to, or else the innermost table on their way, or else nothing.
 
         Examples
         --------
-        >>> Given({"port": 1, "mail": {"host": "mail.example.org"}}).without(("mail", "sender")).values
-        {'port': 1}
+        >>> given = Given({"port": 1, "mail": {"host": "mail.example.org"}, "data": "data"})
+        >>> given.without(("mail", "sender"), ("mail", "host"), ("port",)).values
+        {'data': 'data'}
         """
-        return type(self)(_without(self.values, keys) if keys and keys[0] in self.values else {}, self.places)
+        values = self.values
+        for keys in {_reached(self.values, keys) for keys in wrong}:
+            values = _without(values, keys) if keys else {}
+        return type(self)(values, self.places)
 
     def place(self, keys: Keys) -> str:
         """
@@ -96,11 +100,18 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return {**below, **above, **both}
 
 
+def _reached(values: Any, keys: Keys) -> Keys:
+    """As many of these keys as lead somewhere."""
+    if not keys or not isinstance(values, dict) or keys[0] not in values:
+        return ()
+    return keys[0], *_reached(values[keys[0]], keys[1:])
+
+
 def _without(values: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
     first, rest = str(keys[0]), keys[1:]
     left = dict(values)
     inner = left.pop(first, None)
-    if rest and isinstance(inner, dict) and rest[0] in inner:
+    if rest and isinstance(inner, dict):
         left[first] = _without(inner, rest)
     return left
 

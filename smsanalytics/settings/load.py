@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from smsanalytics.errors import SettingsError
 from smsanalytics.settings import environment, toml
@@ -21,6 +22,8 @@ SHORT: dict[Keys, Keys] = {  # settings that have a short form
     ("accounts", DEFAULT_ACCOUNT, "secrets", DEFAULT_ACCOUNT): ("secret",),
     ("accounts", DEFAULT_ACCOUNT, "secret_file"): ("secret_file",),
 }
+
+NAMED: set[Keys] = {("accounts",), ("reports",)}  #: tables of tables, of which the others hold when one is wrong
 
 log = logging.getLogger("smsanalytics.settings")
 
@@ -113,22 +116,28 @@ def read(config: Path | None = None, **given: Any) -> Read:
 
 
 def _checked(given: Given) -> Read:
-    """These values, as far as they hold."""
+    """These values, without each account, report or other table in which something is wrong."""
     mistakes: list[str] = []
     wrong: list[Keys] = []
-    while True:
-        try:
-            unknown = {str(name) for keys in wrong for name in keys[:1] or Settings.model_fields}
-            return Read(Settings.model_validate(given.values), mistakes, frozenset(unknown), "")
-        except ValidationError as error:
-            errors = error.errors(include_url=False)
-        found = [(SHORT[one["loc"]] if _is_short(one["loc"], given) else one["loc"], one) for one in errors]
-        for keys, one in sorted(found, key=lambda pair: given.rank(pair[0])):
+    left = given
+    while errors := _errors(left):
+        found = [(SHORT[error["loc"]] if _is_short(error["loc"], given) else error["loc"], error) for error in errors]
+        for keys, error in sorted(found, key=lambda pair: given.rank(pair[0])):
             if not any(known[: len(keys)] == keys for known in wrong):  # else it only follows from what was taken out
-                mistakes.append(f"{given.place(keys) or 'settings'}: {in_words(one, keys, given.place(keys))}")
-        for keys, _ in found:
-            given = given.without(keys)
-            wrong.append(keys)
+                mistakes.append(f"{given.place(keys) or 'settings'}: {in_words(error, keys, given.place(keys))}")
+        left = left.without(*(keys for keys, _ in found))
+        wrong += [keys for keys, _ in found]
+    whole = given.without(*(keys[: 2 if keys[:1] in NAMED else 1] for keys in wrong))
+    unknown = {str(name) for keys in wrong for name in keys[:1] or Settings.model_fields}
+    return Read(Settings.model_validate(whole.values), mistakes, frozenset(unknown), "")
+
+
+def _errors(given: Given) -> list[ErrorDetails]:
+    try:
+        Settings.model_validate(given.values)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return []
 
 
 def _is_short(keys: Keys, given: Given) -> bool:

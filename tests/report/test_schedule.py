@@ -723,7 +723,10 @@ def test_the_command_runs_until_it_is_told_to_end(place, box, ca):
     [
         ("", "smsanalytics: no report is set"),
         (REPORTS.replace("* * * * *", "* * * *"), "smsanalytics: reports.daily.cron: '* * * *' has 4 fields"),
-        (REPORTS.replace("password_file = ", "ca_file = 'nowhere'\npassword = "), "smsanalytics: mail.ca_file nowhere"),
+        (
+            REPORTS.replace("password_file = ", "ca_file = 'nowhere'\npassword = "),
+            "smsanalytics: mail.ca_file: nowhere",
+        ),
         (REPORTS.partition("[mail]")[0], "smsanalytics: reports.daily.to names recipients, but there is no [mail]"),
     ],
 )
