@@ -31,11 +31,11 @@ from smsanalytics.store.rollup import GAP_DAYS, KEY, LAST_SEEN
 from smsanalytics.store.schema import MESSAGES, SORTED_BY
 from smsanalytics.store.tables import AHEAD, FOLDED, Tables
 
-NEAR = timedelta(days=7)  #: how far from the newest dates every fold searches for messages
-OPEN_DATES = 2  #: the newest ones, which are written at every fold
+NEAR = timedelta(days=3)  #: how far before the newest date every fold searches for messages
+STAYS_OPEN = timedelta(hours=3)  #: so long after its end a date is still written at every fold
 SMALL = 100_000  #: where older dates have no more messages than this, every fold searches and writes them as well
 GATHER_SECONDS = 3600.0  #: how long updates of larger ones are gathered
-CHUNK = 2_000_000  #: events that are grouped at once
+CHUNK = 3_000_000  #: events that are grouped at once
 GAP = timedelta(days=GAP_DAYS)
 
 SAME = " AND ".join(f"old.{name} = new.{name}" for name in ("message_id", "phone", "account"))
@@ -103,7 +103,7 @@ def fold(
         if live is before:
             _note_nothing(layout, live, published, gathered_at=now if due or not pending else None)
         return False
-    open_from = as_of.date() - timedelta(days=OPEN_DATES - 1)
+    open_from = (as_of - STAYS_OPEN).date()
     durable.make_directory(layout.messages)
     if not layout.live_messages.exists() and not before.generations:
         durable.replace(layout.live_messages, Live().encoded())  # files without it are a store that lost it
@@ -218,7 +218,7 @@ class _Fold:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for table in ("fresh", "found", "joined", "leaving", "untimed"):
+        for table in ("fresh", "wide", "found", "joined", "leaving", "untimed"):
             self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -267,7 +267,11 @@ class _Fold:
         rows = [rollup.rows_of_statuses(statuses), rollup.rows_of_sends(sends)]
         if anew and self._given_up:
             rows.append(rollup.rows_of_messages(f"(FROM {self._given_up} WHERE {of_ids})"))
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {rollup.clustered(*rows)}")
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {rollup.merged(*rows)}")
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE wide AS SELECT {_KEY} FROM fresh WHERE {rollup.WIDE}")
+        if count(self._connection, "wide"):
+            self._connection.execute(f"DELETE FROM fresh WHERE {rollup.WIDE}")
+            self._connection.execute(f"INSERT INTO fresh {rollup.parted('wide', *rows)}")
 
     def _find(self, of_ids: str, *, everything: bool) -> bool:
         """Make `found` of the stored rows of the same keys, and tell whether all dates were searched."""
@@ -346,8 +350,9 @@ class _Fold:
         fresh = f"""
             SELECT old.*, target FROM fresh AS old
             JOIN joined AS new ON {SAME} AND new."day" IS NULL AND new.first = old.first_seen_at WHERE {since}"""
+        found = f"(SELECT old.* FROM kept AS old SEMI JOIN joined AS new ON {SAME})"
         stored = f"""
-            SELECT old.*, target FROM ({rollup.rows_of_messages("kept")}) AS old
+            SELECT old.*, target FROM ({rollup.rows_of_messages(found)}) AS old
             JOIN joined AS new ON {SAME} AND new."day" = old.first_seen_at::DATE WHERE {since}"""
         self._connection.execute(f"""
             COPY (

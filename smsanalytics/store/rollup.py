@@ -47,6 +47,7 @@ MERGE = {
     "tag": "min",
 }
 LAST_SEEN = "greatest(last_sent_at, last_status_at)"  #: the time of the last event of a message
+WIDE = f"coalesce({LAST_SEEN} > first_seen_at + {GAP}, false)"  #: of a merged row: it may be several messages
 START = "(epoch_us(coalesce(sent_at, opened_at)) // 1000000)"  #: when a message began to be under way [s]
 _PASSED = f"(epoch_us(delivered_at) // 1000000 - {START})"
 DELIVERY_SECONDS = f"CASE WHEN {_PASSED} >= 0 THEN {_PASSED} END"  #: of a message, made of its other columns
@@ -182,12 +183,15 @@ def clustered(*rows: str) -> str:
 
     Nearly all keys are one message: these are merged at once, and only the rows of others are told apart by time.
     """
-    key, each = ", ".join(KEY), f"({' UNION ALL '.join(rows)})"
-    wide = f"(SELECT {key} FROM whole WHERE {LAST_SEEN} > first_seen_at + {GAP})"
-    apart = numbered(f"(FROM {each} SEMI JOIN {wide} USING ({key}))")
     return f"""WITH whole AS MATERIALIZED ({merged(*rows)})
-        FROM whole WHERE coalesce({LAST_SEEN} <= first_seen_at + {GAP}, true)
-        UNION ALL SELECT * EXCLUDE (number) FROM ({merged(f"FROM ({apart})", by=[*KEY, "number"])})"""
+        FROM whole WHERE NOT ({WIDE}) UNION ALL {parted(f"(FROM whole WHERE {WIDE})", *rows)}"""
+
+
+def parted(keys: str, *rows: str) -> str:
+    """Fold those rows that have one of some keys into one row per message, though a key may be several messages."""
+    key = ", ".join(KEY)
+    apart = numbered(f"(FROM ({' UNION ALL '.join(rows)}) SEMI JOIN {keys} USING ({key}))")
+    return f"SELECT * EXCLUDE (number) FROM ({merged(f'FROM ({apart})', by=[*KEY, 'number'])})"
 
 
 def stored(rows: str) -> str:
