@@ -39,6 +39,7 @@ from smsanalytics.periods import Moment, moment_of, zone_of
 from smsanalytics.store.live import Live
 from smsanalytics.store.prepared import DAY, LOCAL, Prepared, codes_of, named, words
 from smsanalytics.store.privacy import DIGEST
+from smsanalytics.store.schema import CLAIMED_AT, STATUS
 from smsanalytics.store.tables import Tables, moment
 
 TIMES = ("day", "hour", "weekday", "week", "month")
@@ -793,8 +794,10 @@ class Questions:
         """
         if table == "receipts":  # those after the period take no part; a status may be beyond what its column holds
             until = min(filter(None, (asked.as_of, asked.end)), default=None)
-            signed = f"coalesce(status::VARCHAR, extra['status']) AS {health.SIGNED_STATUS}"
-            events = self._tables.events("statuses", as_of=until).select(f"*, {signed}")
+            events = self._tables.events("statuses", as_of=until).select(
+                f"* REPLACE ({CLAIMED_AT} AS status_at, CASE WHEN {CLAIMED_AT} IS NULL THEN 'received' ELSE 'ts' END "
+                f"AS time_source), {STATUS} AS {health.SIGNED_STATUS}"
+            )
         else:
             read = self._tables.events if table == "rejected" else self._tables.distinct
             events = read(table, as_of=asked.as_of)

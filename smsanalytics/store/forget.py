@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 import pyarrow as pa
 
 from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable
 from smsanalytics.store.flush import DUCKDB_FAILS, quoted, write
+from smsanalytics.store.journal import is_whole, line
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.number import STRUCK, Number
-from smsanalytics.store.schema import EVENT_TABLES
+from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, TABLE_OF_KIND
 from smsanalytics.store.space import reason
 from smsanalytics.store.tables import connect
 
@@ -97,18 +99,40 @@ def forget_in(layout: Layout, maintenance: Maintenance, number: Number) -> Forgo
 
 
 def _rewrite_lines(path: Path, number: Number, done: Forgotten) -> None:
-    """Take lines out of a file of the journal that nobody writes any more."""
+    """Take the number out of a file of the journal that nobody writes any more: other subscribers' events stay."""
     lines = path.read_bytes().splitlines(keepends=True)
-    kept = [line for line in lines if not number.mentioned(line)]
-    if len(kept) == len(lines):
+    written = [_without(number, text) if number.mentioned(text) else text for text in lines]
+    if written == lines:
         return
-    done.rows["journal"] += len(lines) - len(kept)
+    done.rows["journal"] += sum(old != new for old, new in zip(lines, written, strict=True))
     done.files["journal"] += 1
-    if kept or path.suffix == ".sealed":
-        durable.replace(path, b"".join(kept))
+    if any(written) or path.suffix == ".sealed":
+        durable.replace(path, b"".join(written))
     else:
         path.unlink()
         durable.sync_directory(path.parent)
+
+
+def _without(number: Number, text: bytes) -> bytes:
+    """A line of the journal after the number was struck out; nothing if it is of that number, or cannot be read."""
+    if not is_whole(text):
+        return b""
+    event = orjson.loads(text)
+    table, fields = TABLE_OF_KIND.get(event["kind"]), event["fields"]
+    phone = fields.get("phone", "").lower().removeprefix("+")
+    if table in (None, "rejected") or number.is_among([phone]):
+        return b""
+    texts = [name for name, kind in COLUMNS[table].items() if kind == "VARCHAR" and name not in ("phone", "account")]
+    for name in fields.keys() & set(texts):
+        fields[name] = number.struck(fields[name]) or STRUCK
+    for name, value in list(event["extra"].items()):
+        struck = number.struck(value) if number.struck(name) == name else None
+        if struck is None:
+            del event["extra"][name]
+        else:
+            event["extra"][name] = struck
+    version, received_at, _ = (event.pop(name) for name in ("v", "received_at", "crc"))
+    return line(orjson.dumps(event)[1:-1], received_at, version)
 
 
 def _empty(directory: Path) -> None:

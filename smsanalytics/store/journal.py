@@ -67,9 +67,9 @@ def in_batch(events: Sequence[bytes]) -> list[bytes]:
     return [b'%s,"batch":[%d,%d]' % (event, number, len(events)) for number, event in enumerate(events, start=1)]
 
 
-def line(event: bytes, received_at: int) -> bytes:
+def line(event: bytes, received_at: int, version: int = VERSION) -> bytes:
     """Complete an encoded event with `received_at` (microseconds UTC), version and checksum."""
-    content = _HEAD % (VERSION, received_at) + event
+    content = _HEAD % (version, received_at) + event
     return content + _CHECKSUM % zlib.crc32(content)
 
 

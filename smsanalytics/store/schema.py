@@ -131,6 +131,8 @@ _STATUS_AT = f"""coalesce(extra['status_at'], CASE WHEN time_source <> 'received
 _SENT_AT = f"""coalesce(extra['sent_at'], (epoch_us(sent_at) // 1000000)::VARCHAR, {_CLAIMED}, extra['sent_time'],
     'id ' || incoming_id, '')"""
 _CALLED_AT = "coalesce(extra['called_at'], epoch_us(called_at)::VARCHAR)"
+CLAIMED_AT = """coalesce(TRY(make_timestamptz(TRY_CAST(extra['status_at'] AS BIGINT) * 1000000)), claimed_at,
+    CASE WHEN time_source <> 'received' THEN status_at END)"""  #: the time that came with a status, believed or not
 STATUS = "coalesce(status::VARCHAR, extra['status'])"  #: of a status as it was signed, also beyond the type's range
 IDENTITY: dict[str, tuple[str, ...]] = {
     # two rows are copies of one event where these are equal: what is signed, and the time that came with it, believed

@@ -182,7 +182,9 @@ class Tables:
         events = self.events(table, published=published, as_of=as_of)
         same = f"PARTITION BY {', '.join(IDENTITY[table])}"
         copies = f"REPLACE ((sum(copies) OVER ({same}))::INTEGER AS copies)" if "copies" in events.columns else ""
-        told = events.select(f"* {copies}, row_number() OVER ({same} ORDER BY received_at) AS telling")
+        plain = [name for name, kind in COLUMNS[table].items() if name != "received_at" and not kind.startswith("MAP")]
+        order = ", ".join(["received_at", *plain])  # of copies received in one moment it is always the same
+        told = events.select(f"* {copies}, row_number() OVER ({same} ORDER BY {order}) AS telling")
         return told.filter("telling = 1").select("* EXCLUDE (telling)")
 
     def newest(self) -> datetime | None:

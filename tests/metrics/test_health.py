@@ -133,3 +133,15 @@ def test_a_replay_with_an_empty_field_where_there_was_none_conflicts_with_nothin
     empty, other = STATUS | dict.fromkeys(names, ""), STATUS | {"region": "Moscow"}
     store = store_of(tmp_path, *[("status", AT + 61 + n, fields) for n, fields in enumerate((STATUS, empty, other))])
     assert counts(store)["conflicting_replays",] == (1, 2)
+
+
+SOONER = AT - 60 * DAY
+CLAIMS = {"ts": {"status_at": str(SOONER)}, "text": {"status_time": "22.09.2026 12:00:00"}, "none": {}}
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS.keys())
+def test_an_exact_replay_conflicts_with_nothing_also_when_its_time_is_no_longer_believed(tmp_path, claim):
+    fields = {name: value for name, value in STATUS.items() if name != "status_at"} | claim
+    found = counts(store_of(tmp_path, ("status", SOONER, fields), ("status", SOONER + 40 * DAY, fields)))
+    assert found["conflicting_replays",] == (0, 1)
+    assert found["duplicates",] == (1, 2)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import orjson
 import pytest
 from programs import need
 from serving import serving
@@ -22,7 +23,7 @@ from tracing import ON_THE_DISK, calls_of
 from smsanalytics import open_store
 from smsanalytics.errors import MalformedRecord
 from smsanalytics.store import records
-from smsanalytics.store.journal import Journal, entry, line
+from smsanalytics.store.journal import Journal, entry, is_whole, line
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.number import Number
@@ -219,6 +220,24 @@ def test_a_segment_that_cannot_be_published_does_not_keep_it(tmp_path):
     assert done.returncode == 1
     assert "not everything could be published: journal/w0/" in done.stdout
     assert segment.read_bytes() == newer[1]
+
+
+def test_another_subscribers_event_that_mentions_it_stays_where_it_cannot_be_published(tmp_path):
+    layout = Layout(tmp_path / "data")
+    layout.slot("w0").mkdir(parents=True)
+    first, second = (layout.slot("w0") / SegmentFile(seq, NOON.date(), "sealed").name for seq in (1, 2))
+    newer = line(event(message_id="1", phone=OTHER, status="1"), UNIX * 10**6)[: -len(b',"crc":"00000000"}\n')]
+    newer = newer.replace(b'{"v":1', b'{"v":2')
+    first.write_bytes(b'%s,"crc":"%08x"}\n' % (newer, zlib.crc32(newer)))
+    text = {"phone": OTHER, "to_number": OWN, "text": f"call +{PHONE}, please", "incoming_id": "7"}
+    written = entry(account="default", kind="incoming", signed_by="md5", key="k", fields=text, extra={"note": PHONE})
+    second.write_bytes(line(written, UNIX * 10**6) + line(event(message_id="2", phone=PHONE, status="1"), UNIX * 10**6))
+    assert forget(layout.data).returncode == 1
+    [left] = second.read_bytes().splitlines(keepends=True)
+    assert is_whole(left)
+    found = orjson.loads(left)
+    assert (found["fields"], found["extra"]) == (text | {"text": "call ***, please"}, {"note": "***"})
+    assert (found["received_at"], found["signed_by"]) == (UNIX * 10**6, "md5")
 
 
 def test_pseudonyms_of_the_number_are_forgotten_too(tmp_path):
