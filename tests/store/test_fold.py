@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -103,7 +104,11 @@ def copies(before, chosen, lags):
             yield event | {"received": event["received"] + lag}, "w1" if number % 2 else "w0"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=500 if os.environ.get("SMSANALYTICS_FULL") else 25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(steps, st.sampled_from([0, 10, 1000]), st.randoms(use_true_random=False))
 def test_any_steps_in_any_order_fold_to_what_brute_force_counts(drawn, small, chance):
     with (
