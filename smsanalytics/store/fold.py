@@ -25,7 +25,6 @@ from smsanalytics.store import durable, rollup
 from smsanalytics.store.flush import count, quoted, write
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import VERSION, Live, Span
-from smsanalytics.store.prepared import COHORT
 from smsanalytics.store.retention import newest_generations
 from smsanalytics.store.rollup import GAP_DAYS, KEY, LAST_SEEN
 from smsanalytics.store.schema import MESSAGES, SORTED_BY
@@ -251,11 +250,8 @@ class _Fold:
         for number, day in enumerate(touched, start=1):
             target = self._layout.message_file(day, self._generation)
             write(self._connection, self._rows_of(day, everything=everything), self._layout.tmp / "messages", target)
-            [(rows, *span)] = self._connection.execute(f"""
-                SELECT count(*), min({COHORT}), max({COHORT}), max({LAST_SEEN}), count(*), count(*) FILTER (untimed)
-                FROM read_parquet({quoted(target)})""").fetchall()
-            if rows:
-                generations[day], spans[day] = self._generation, Span(*span)
+            if span := self._tables.span(target):
+                generations[day], spans[day] = self._generation, span
             else:  # all of its messages began on an earlier date
                 generations.pop(day, None)
                 spans.pop(day, None)

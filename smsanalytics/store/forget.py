@@ -12,7 +12,7 @@ import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,12 @@ from smsanalytics.store import durable
 from smsanalytics.store.flush import DUCKDB_FAILS, quoted, write
 from smsanalytics.store.journal import is_whole, line
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.number import STRUCK, Number
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, TABLE_OF_KIND
 from smsanalytics.store.space import reason
-from smsanalytics.store.tables import connect
+from smsanalytics.store.tables import Tables, connect
 
 SPILLED = re.compile(r"duckdb_temp_([0-9]+)_")
 LINES = {".open", ".sealed", ".lines"}  #: files of the journal
@@ -90,12 +91,49 @@ def forget_in(layout: Layout, maintenance: Maintenance, number: Number) -> Forgo
         _empty(layout.tmp)
         with connect(layout) as connection:
             rewriting = _Rewriting(connection, layout, number, done)
-            for path in sorted(layout.data.rglob("*.parquet"), key=lambda path: ("messages" in path.parts, path)):
-                rewriting.rewrite(path)
+            live = _live(layout, done)
+            counting = {*live.files(layout)}
+            for path in sorted(
+                layout.data.rglob("*.parquet"), key=lambda path: (layout.messages in path.parents, path)
+            ):
+                if path not in counting:
+                    rewriting.rewrite(path, path)
+            _rewrite_messages(layout, live, rewriting)
         done.left += _left(layout, number)
     except (OSError, *DUCKDB_FAILS) as error:
         raise StoreError(f"forgetting stopped: {reason(error)}; run it again") from None
     return done
+
+
+def _live(layout: Layout, done: Forgotten) -> Live:
+    """Which messages count; where that cannot be read, all files of messages are written where they lie."""
+    try:
+        return Live.read(layout)
+    except StoreError as error:
+        done.left.append(str(error))
+        return Live()
+
+
+def _rewrite_messages(layout: Layout, live: Live, rewriting: _Rewriting) -> None:
+    """Write the messages that count as new generations without the number, and commit them as a fold does."""
+    generations, spans = dict(live.generations), dict(live.spans)
+    number = 1 + max((one for found in layout.generations().values() for one in found), default=0)
+    replaced = []
+    for day, generation in live.generations.items():
+        old, new = layout.message_file(day, generation), layout.message_file(day, number)
+        if not rewriting.rewrite(old, new):
+            continue
+        replaced.append(old)
+        if span := rewriting.tables.span(new):
+            generations[day], spans[day] = number, span
+        else:
+            generations.pop(day)
+            spans.pop(day, None)
+    if replaced:
+        durable.replace(layout.live_messages, replace(live, generations=generations, spans=spans).encoded())
+        for path in replaced:
+            path.unlink()
+            durable.sync_directory(path.parent)
 
 
 def _rewrite_lines(path: Path, number: Number, done: Forgotten) -> None:
@@ -170,14 +208,15 @@ class _Rewriting:
     """Writes Parquet files anew, without a number."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, layout: Layout, number: Number, done: Forgotten) -> None:
+        self.tables = Tables(layout, connection)
         self._connection, self._layout, self._number, self._done = connection, layout, number, done
         self._struck = functools.lru_cache(10_000)(number.struck)
         connection.execute("SET VARIABLE phones = ?::VARCHAR[]", [list(number.phones)])
         connection.execute("SET VARIABLE core = ?::VARCHAR", [number.core])
         connection.execute("SET VARIABLE candidate = ?::VARCHAR", [number.candidate])
 
-    def rewrite(self, path: Path) -> None:
-        """Write one file anew under its name, if it holds the number."""
+    def rewrite(self, path: Path, target: Path) -> bool:
+        """Write what a file holds without the number as another, which may have its name, if it holds it at all."""
         source = f"read_parquet({quoted(path)}, hive_partitioning = false, file_row_number = true)"
         try:
             columns = {name: kind for name, kind, *_ in self._connection.execute(f"DESCRIBE FROM {source}").fetchall()}
@@ -192,18 +231,19 @@ class _Rewriting:
                 self._done.left.append(
                     f"{path.relative_to(self._layout.data)} cannot be read; move it out of the store"
                 )
-            return
+            return False
         rows = gone.union(*changed.values())
         if not rows:
-            return
-        self._write(path, source, gone, {name: (TYPES[columns[name]], found) for name, found in changed.items()})
+            return False
+        self._write(target, source, gone, {name: (TYPES[columns[name]], found) for name, found in changed.items()})
         table = path.relative_to(self._layout.data).parts[0]
         table = table if table in (*EVENT_TABLES, "messages") else "other"
         self._done.rows[table] += len(rows)
         self._done.files[table] += 1
+        return True
 
     def _write(
-        self, path: Path, source: str, gone: set[int], changed: dict[str, tuple[pa.DataType, dict[int, Any]]]
+        self, target: Path, source: str, gone: set[int], changed: dict[str, tuple[pa.DataType, dict[int, Any]]]
     ) -> None:
         self._connection.register("gone", pa.table({"row": pa.array(sorted(gone), pa.int64())}))
         joins, new = [], []
@@ -215,7 +255,7 @@ class _Rewriting:
         replaced = f"REPLACE ({', '.join(new)})" if new else ""
         stays = f"""SELECT source.* EXCLUDE (file_row_number) {replaced} FROM {source} AS source {" ".join(joins)}
             WHERE file_row_number NOT IN (SELECT row FROM gone) ORDER BY file_row_number"""
-        write(self._connection, stays, self._layout.tmp / "forgetting", path)
+        write(self._connection, stays, self._layout.tmp / "forgetting", target)
 
     def _gone(self, columns: dict[str, str], source: str) -> set[int]:
         """Rows of the number itself, and those with bytes that mention it."""

@@ -17,7 +17,7 @@ from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup, version
 from smsanalytics.store.flush import DUCKDB_FAILS, quoted
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.live import Live
+from smsanalytics.store.live import Live, Span
 from smsanalytics.store.prepared import COHORT
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES, VERSION
 
@@ -116,6 +116,13 @@ class Tables:
         except DUCKDB_FAILS:
             raise StoreError(f"a file of {table} cannot be read; `smsanalytics check` names it") from None
         return int(number)
+
+    def span(self, path: Path) -> Span | None:
+        """What the messages in a file reach over; None where it holds none."""
+        [(rows, first, last, until, untimed)] = self.connection.execute(f"""
+            SELECT count(*), min({COHORT}), max({COHORT}), max({rollup.LAST_SEEN}), count(*) FILTER (untimed)
+            FROM read_parquet({quoted(path)}, hive_partitioning = false)""").fetchall()
+        return Span(first, last, until, rows, untimed) if rows else None
 
     def require_whole(self, live: Live) -> None:
         """

@@ -25,9 +25,11 @@ from smsanalytics.errors import MalformedRecord
 from smsanalytics.store import records
 from smsanalytics.store.journal import Journal, entry, is_whole, line
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
+from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.number import Number
 from smsanalytics.store.privacy import Privacy
+from smsanalytics.store.tables import Tables, connect
 
 PHONE, OTHER, OWN = "79001230001", "79001230002", "79001230000"
 CORE = PHONE[1:]
@@ -122,6 +124,8 @@ def holding(data, *numbers):
 def others(data):
     """What there must be of the other, once published."""
     store = open_store(data)
+    with connect(Layout(data)) as connection:
+        Tables(Layout(data), connection).require_whole(Live.read(Layout(data)))  # live.json says how many there are
     tables = [store.statuses(), store.incoming(), store.confirmations(), store.call_events(), store.sends(),
               store.confirmation_requests(), store.messages()]  # fmt: skip
     return [len(table.filter("right(phone, 10) = '9001230002'").fetchall()) for table in tables]
