@@ -169,9 +169,14 @@ def test_no_file_holds_it_any_more_and_all_of_others_is_there(full, tmp_path):
     assert (again.returncode, again.stdout) == (0, "no file held it\n")
 
 
+def fresh(full, directory):
+    """A copy of the store, as if it were written now: nothing of it is swept yet."""
+    return shutil.copytree(full, directory, copy_function=shutil.copy)
+
+
 def test_killed_anywhere_and_run_again_it_has_forgotten_all(full, tmp_path):
     need("strace", "it cannot be killed at a chosen call")
-    data, log = shutil.copytree(full, tmp_path / "seen" / "data"), tmp_path / "log"
+    data, log = fresh(full, tmp_path / "seen" / "data"), tmp_path / "log"
     strace = ["strace", "-f", "-y", "-s", "300", "-o", str(log)]
     assert forget(data, prefix=[*strace, "-e", f"trace={','.join(ON_THE_DISK)}"]).returncode == 0
     expected = others(data)
@@ -181,7 +186,7 @@ def test_killed_anywhere_and_run_again_it_has_forgotten_all(full, tmp_path):
     assert len(names) == 1
     count = len([call for call in calls if call.name == last[0].name])
     for number, nth in enumerate((count // 2, count - 2)):
-        data = shutil.copytree(full, tmp_path / str(number) / "data")
+        data = fresh(full, tmp_path / str(number) / "data")
         killing = [*strace, "-e", f"inject={last[0].name}:signal=SIGKILL:when={nth}", "-e", f"trace={last[0].name}"]
         assert forget(data, prefix=killing).returncode != 0
         assert list(holding(data))
