@@ -182,7 +182,8 @@ def compare(store: Store, truth: Truth, questions: Questions = QUESTIONS) -> lis
     for name, groupings in questions.items():
         for by in groupings:
             answer = getattr(store, name)(list(by))
-            true = getattr(replace(truth, as_of=int(answer.attrs["as_of"].timestamp())), name)(by)
+            as_of = datetime.fromisoformat(answer.attrs["as_of"])
+            true = getattr(replace(truth, as_of=int(as_of.timestamp())), name)(by)
             counts = next(iter(true.values()), answer.select_dtypes("integer").columns)
             rows = {tuple(_text(row[column]) for column in by): row for row in answer.to_dict("records")}
             found += differences(name, by, {group: _counts(row, counts) for group, row in rows.items()}, true)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  #: a spreadsheet takes a text that begins so for a formula
 ENDS = ("_low", "_high")  #: of the columns of an interval
+ASKED = ("where", "type", "start", "end")  #: facts that are shown only if they narrow the answer
 WIDEST = 10_000  #: lines are as long as they are: a pager or a pipe cuts them better than we do
 
 
@@ -41,7 +42,7 @@ def table(frame: pd.DataFrame) -> str:
     text = io.StringIO()
     Console(file=text, width=WIDEST, highlight=False, markup=False).print(shown)
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
-    said = [f"{name}: {fact}" for name, fact in facts(frame).items()]
+    said = [f"{name}: {_in_words(fact)}" for name, fact in facts(frame).items()]
     return "\n".join([*lines, "", *said] if said else lines)
 
 
@@ -90,9 +91,7 @@ def to_json(frame: pd.DataFrame) -> str:
 
 def parquet(frame: pd.DataFrame) -> bytes:
     """For other tools: a Parquet file, with the facts in the metadata that pandas reads back."""
-    told = frame.copy()
-    told.attrs = {name: fact for name, fact in facts(frame).items() if fact is not None}
-    return told.to_parquet(index=False)
+    return frame.to_parquet(index=False)
 
 
 FORMATS: dict[str, Callable[[pd.DataFrame], str | bytes]] = {
@@ -101,14 +100,10 @@ FORMATS: dict[str, Callable[[pd.DataFrame], str | bytes]] = {
 
 
 def facts(frame: pd.DataFrame) -> dict[str, Any]:
-    """The ``attrs`` of a frame as words and numbers."""
-    said: dict[Any, Any] = dict(frame.attrs)
-    if "period" in said:
-        first, last = said.pop("period")
-        said |= {} if pd.isna(first) else {"first_day": f"{first:%Y-%m-%d}", "last_day": f"{last:%Y-%m-%d}"}
-    if said.get("as_of") is not None:
-        said["as_of"] = said["as_of"].isoformat(timespec="seconds")
-    return said
+    """The ``attrs`` of a frame as JSON values, without what was not asked for; a period as its first and last day."""
+    found = {str(name): fact for name, fact in frame.attrs.items() if name not in ASKED or fact not in (None, {})}
+    first, last = found.pop("period", None) or (None, None)
+    return found | ({"first_day": first, "last_day": last} if first else {})
 
 
 def _cell(row: dict[Any, Any], name: str) -> str:
@@ -124,7 +119,27 @@ def _cell(row: dict[Any, Any], name: str) -> str:
         return f"{value:.1%}".replace("%", " %") if name.endswith("share") else f"{value:,.2f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in str(value))
+    return _printable(str(value))
+
+
+def _in_words(fact: Any) -> str:
+    """
+    A fact on a line; what is chosen by as in ``--where``, an empty value for "not reported".
+
+    Examples
+    --------
+    >>> _in_words({"operator": "MTS", "tag": ["login", None]}), _in_words([4, 5])
+    ('operator=MTS, tag=login, tag=', '4, 5')
+    """
+    if isinstance(fact, dict):
+        pairs = [(name, one) for name, value in fact.items() for one in (value if isinstance(value, list) else [value])]
+        fact = [f"{name}={'' if one is None else one}" for name, one in pairs]
+    text = ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def _harmless(value: object) -> object:

@@ -28,9 +28,12 @@ from smsanalytics.metrics.population import (
     READS,
     ROWS,
     Types,
+    as_json,
     counted_only,
+    days_of,
     matching,
     names_of,
+    types_of,
     with_attrs,
 )
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT, offsets
@@ -100,6 +103,22 @@ class Slice:
                 raise UnknownName.of("column to choose by", name, available)
         return self.where
 
+    def facts(self, metric: str, newest: datetime | None, types: Types) -> dict[str, Any]:
+        """What an answer says of itself where nothing is counted; `newest` is the moment it looks from by default."""
+        start, end = (at and at.astimezone(self.zone) for at in (self.start, self.end))
+        as_of = self.as_of or newest
+        return {
+            "as_of": as_of and as_of.isoformat(),
+            "timezone": self.zone.key,
+            "where": dict(self.where),
+            "type": None if types is LOOKUPS else types_of(types),
+            "start": start and start.isoformat(),
+            "end": end and end.isoformat(),
+            "denominator": DENOMINATORS[metric],
+            "excluded_n": 0,
+            "period": None,
+        }
+
     @property
     def extent(self) -> tuple[datetime | None, datetime | None, str, datetime | None]:
         """Which part of time it is, in which zone and as of when."""
@@ -132,9 +151,12 @@ class Questions:
     The questions of a `Store`.
 
     Each returns a pandas frame, one row per group, sorted, with facts in its ``attrs``: ``as_of``, ``timezone``,
-    ``period`` (first and last day that is in it), ``denominator`` and ``excluded_n``, the rows that are left out by
-    their type or since nothing was really sent. A period in which nothing happened gives an empty frame with the same
-    columns. What they have in common:
+    ``period`` (first and last day that is in it; None if there is none), ``denominator`` and ``excluded_n``, the rows
+    that are left out by their type or since nothing was really sent; and what was asked: ``where`` (empty if all),
+    ``type`` (a list; None for the question's default), ``start`` and ``end``. They are JSON values, moments and days as
+    ISO texts, so that frames can be joined and saved with them: ``to_parquet`` keeps them, `pandas.concat` and
+    ``merge`` keep them where they are the same in all frames. A period in which nothing happened gives an empty frame
+    with the same columns. What they have in common:
 
     Parameters
     ----------
@@ -678,7 +700,8 @@ class Questions:
         self, start: Moment | None, end: Moment | None, tz: str | None, where: Where | None, as_of: Moment | None
     ) -> Slice:
         zone = zone_of(tz or self.tz)
-        return Slice(moment_of(start, zone), moment_of(end, zone), zone, where or {}, moment_of(as_of, zone))
+        chosen = {name: as_json(value) for name, value in (where or {}).items()}
+        return Slice(moment_of(start, zone), moment_of(end, zone), zone, chosen, moment_of(as_of, zone))
 
     def _of_messages(self, metric: Callable[..., Any], by: By, asked: Slice, **options: Any) -> pd.DataFrame:
         """Apply a metric to messages of which those that are alike in what it reads are counted before."""
@@ -692,12 +715,12 @@ class Questions:
         counted = functools.partial(self._alike, live, asked, [*enough.values()], with_days=with_days)
         alike = _to_the_second(counted, by, metric, options) if metric is metrics.latency else counted()
         answer = _plain(metric(alike, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
-        facts = {"as_of": asked.as_of or live.as_of, "timezone": asked.zone.key, **answer.attrs}
+        facts = asked.facts(name, live.as_of, options.get("type")) | answer.attrs
         if answer.empty:
             excluded = alike[ROWS].sum() - counted_only(alike, options.get("type"))[ROWS].sum()
-            facts |= {"denominator": DENOMINATORS[name], "excluded_n": int(excluded)}
+            facts["excluded_n"] = int(excluded)
         elif outermost:
-            facts["period"] = self._period(live, asked, outermost, options.get("type"))
+            facts["period"] = days_of(*self._period(live, asked, outermost, options.get("type")))
         return with_attrs(answer, facts)
 
     def _alike(
@@ -751,11 +774,11 @@ class Questions:
         """Apply a metric, and put the facts about the answer into its ``attrs``."""
         frame = matching(frame, asked.check(available))
         answer = _typed(metric(frame, *others, by=by, **options), nullable={*by, *QUANTILES, *CAUSE})
-        facts: dict[str, object] = {"as_of": asked.as_of or self._newest(live), "timezone": asked.zone.key}
+        types: Any = options.get("type")
+        facts = asked.facts(metric.__name__, asked.as_of or self._newest(live), types)
         if answer.empty:
-            types: Any = options.get("type")
             kept = counted_only(frame, types).shape[0] if "type" in options else frame.shape[0]
-            facts |= {"denominator": DENOMINATORS[metric.__name__], "excluded_n": frame.shape[0] - kept}
+            facts["excluded_n"] = frame.shape[0] - kept
         return with_attrs(answer, facts)
 
     def _at_its_newest(self, asked: Slice) -> Slice:

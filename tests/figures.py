@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import product
 
 import pandas as pd
 
 FACTS = {
-    "as_of": datetime(2026, 11, 30, 20, 59, tzinfo=UTC),
+    "as_of": "2026-11-30T20:59:00+00:00",
     "timezone": "Europe/Moscow",
-    "period": (pd.Timestamp("2026-11-01"), pd.Timestamp("2026-11-30")),
+    "period": ["2026-11-01", "2026-11-30"],
     "denominator": "all of them",
     "excluded_n": 0,
 }

@@ -118,7 +118,7 @@ def _added(frame: pd.DataFrame) -> Mapping[Any, Any]:
     """The facts that are columns on other engines."""
     if "first_day" not in frame or frame.empty:
         return {}
-    return {"period": (frame["first_day"].iloc[0], frame["last_day"].iloc[0])}
+    return {"period": [frame["first_day"].iloc[0], frame["last_day"].iloc[0]]}
 
 
 def _placed(frame: pd.DataFrame, by: list[str], facts: Mapping[str, Any], words: Words) -> Groups:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from numbers import Integral
 from typing import Any, cast
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from narwhals.typing import IntoFrameT
@@ -74,14 +76,30 @@ def counted(types: Types = None) -> nw.Expr:
     UnknownName
         If a type is no integer.
     """
-    several: Sequence[int] = [types] if isinstance(types, int) else (types or [])
-    if not all(isinstance(one, int) and not isinstance(one, bool) for one in several):
-        raise UnknownName.of("message type", types, sorted(TYPES))
-    if types is None:
+    several = types_of(types)
+    if several is None:
         wanted = nw.col("type").is_null() | nw.col("type").is_in(TEXT_TYPES)
     else:
-        wanted = (~nw.col("type").is_null()) & nw.col("type").is_in([*several])
+        wanted = (~nw.col("type").is_null()) & nw.col("type").is_in(several)
     return wanted & (nw.col("err").is_null() | (nw.col("err") != TEST_MODE_ERR))
+
+
+def types_of(types: Types) -> list[int] | None:
+    """
+    The message types as a list; None stands for text messages.
+
+    Raises
+    ------
+    UnknownName
+        If a type is no integer.
+    """
+    if types is None:
+        return None
+    several: Any = types if isinstance(types, Iterable) else [types]
+    several = [*several]
+    if not all(isinstance(one, Integral) and not isinstance(one, bool) for one in several):
+        raise UnknownName.of("message type", types, TYPES)
+    return [int(one) for one in several]
 
 
 def counted_only(messages: IntoFrameT, types: Types = None) -> IntoFrameT:
@@ -294,12 +312,36 @@ def matching(frame: IntoFrameT, where: Mapping[str, object]) -> IntoFrameT:
         return frame
     found = need(frame, set(where))
     for name, wanted in where.items():
-        alternatives = [*wanted] if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
-        values = [None if one != one or (name in NAMES and one == "") else one for one in alternatives]  # NaN: missing
+        alternatives = as_json(wanted)
+        alternatives = alternatives if isinstance(alternatives, list) else [alternatives]
+        values = [None if name in NAMES and one == "" else one for one in alternatives]
         known = [_value(name, one) for one in values if one is not None]
         fits = nw.col(name).is_in(known).fill_null(value=False) if known else nw.col(name) != nw.col(name)
         found = found.filter(fits | nw.col(name).is_null() if None in values else fits)
     return cast("IntoFrameT", as_came(found, frame))
+
+
+def as_json(value: Any) -> Any:
+    """
+    A value as JSON holds it: several as a list, a time as ISO text, a missing value as None.
+
+    Examples
+    --------
+    >>> as_json([np.int64(4), float("nan"), date(2026, 11, 21), ("MTS", None)])
+    [4, None, '2026-11-21', ['MTS', None]]
+    """
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, Iterable):
+        return [as_json(one) for one in value]
+    if pd.isna(value):
+        return None
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, (bool, int, float)) else str(value)
 
 
 def _value(name: str, value: Any) -> Any:
@@ -317,13 +359,18 @@ def _value(name: str, value: Any) -> Any:
 
 
 def with_attrs(frame: pd.DataFrame, facts: Mapping[Any, object]) -> pd.DataFrame:
-    """Move the facts that a metric gave as columns into the ``attrs`` of a pandas frame, and add others."""
+    """Move the facts that a metric gave as columns into the ``attrs`` of a pandas frame, as JSON, and add others."""
     columns = [name for name in FACTS if name in frame.columns]
     found: dict[Any, Any] = {name: frame[name].iloc[0] for name in columns} if len(frame) else {}
     if "first_day" in found:
-        found["period"] = (found.pop("first_day"), found.pop("last_day"))
+        found["period"] = days_of(found.pop("first_day"), found.pop("last_day"))
     if "excluded_n" in found:
         found["excluded_n"] = int(found["excluded_n"])
     frame = frame.drop(columns=columns)
     frame.attrs = {**facts, **found}
     return frame
+
+
+def days_of(first: Any, last: Any) -> list[str] | None:
+    """The first and the last day as ISO dates; None where there is none."""
+    return None if pd.isna(first) or pd.isna(last) else [f"{day:%Y-%m-%d}" for day in (first, last)]
