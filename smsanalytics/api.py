@@ -18,7 +18,7 @@ from smsanalytics.errors import StoreError, UnknownName
 from smsanalytics.metrics.population import matching
 from smsanalytics.metrics.prepare import HORIZON
 from smsanalytics.numbering import Numbering, Phones
-from smsanalytics.periods import Moment, zone_of
+from smsanalytics.periods import Moment, Zone, zone_of
 from smsanalytics.questions import BY_MESSAGE, EPOCH, Questions, Relation, Slice, Where, listed_again
 from smsanalytics.store import records, sheet
 from smsanalytics.store.flush import count
@@ -33,7 +33,7 @@ from smsanalytics.store.tables import Tables, connect
 HELD = 5_000_000  #: messages that a store holds at most
 
 
-def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta = HORIZON) -> Store:
+def open_store(path: str | Path = "data", *, tz: Zone = "UTC", horizon: timedelta = HORIZON) -> Store:
     """
     Open a data directory for reading, while the collector may be writing it.
 
@@ -41,7 +41,7 @@ def open_store(path: str | Path = "data", *, tz: str = "UTC", horizon: timedelta
     ----------
     path : str or Path, default "data"
         The directory given to ``smsanalytics serve --data``.
-    tz : str, default "UTC"
+    tz : str or ZoneInfo, default "UTC"
         Zone of days and hours, and of dates without one.
     horizon : timedelta, default 72 hours
         A message without an outcome is stuck at this age, and no longer pending.
@@ -88,7 +88,7 @@ class Store(Questions):
         Age at which a message without an outcome is stuck.
     """
 
-    def __init__(self, path: Path, *, tz: str = "UTC", horizon: timedelta = HORIZON) -> None:
+    def __init__(self, path: Path, *, tz: Zone = "UTC", horizon: timedelta = HORIZON) -> None:
         self.path, self.tz, self.horizon = path, zone_of(tz).key, horizon
         layout = Layout(path)
         self._tables = Tables(layout, connect(layout))
@@ -170,7 +170,7 @@ class Store(Questions):
         self,
         frame: Any,
         *,
-        tz: str | None = None,
+        tz: Zone | None = None,
         ambiguous: Ambiguous | None = None,
         strict: bool = False,
         numbering: Numbering | None = None,
@@ -232,7 +232,7 @@ class Store(Questions):
         self,
         frame: Any,
         *,
-        tz: str | None = None,
+        tz: Zone | None = None,
         ambiguous: Ambiguous | None = None,
         strict: bool = False,
         numbering: Numbering | None = None,
@@ -284,7 +284,7 @@ class Store(Questions):
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         where: Where | None = None,
         as_of: Moment | None = None,
     ) -> duckdb.DuckDBPyRelation:
@@ -353,12 +353,12 @@ class Store(Questions):
         self,
         kind: str,
         frame: Any,
-        tz: str | None,
+        tz: Zone | None,
         ambiguous: Ambiguous | None,
         strict: bool,
         numbering: Numbering | None,
     ) -> int:
-        zone = zone_of(tz) if tz else None
+        zone = None if tz is None else zone_of(tz)
         spelling = Spelling(kind, PYTHON, zone=zone, ambiguous=ambiguous, strict=strict)
         phones = Phones(every=numbering)
         events = records.encode(kind, spelling.rows(sheet.of_frame(frame)), phones=phones)
@@ -409,7 +409,7 @@ class Held(Store):
         return self._tables.held(self._names[key])
 
     def _slice(
-        self, start: Moment | None, end: Moment | None, tz: str | None, where: Where | None, as_of: Moment | None
+        self, start: Moment | None, end: Moment | None, tz: Zone | None, where: Where | None, as_of: Moment | None
     ) -> Slice:
         asked = super()._slice(start, end, tz, where, as_of)
         return asked if asked.as_of else replace(asked, as_of=self._until)

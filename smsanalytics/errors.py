@@ -13,7 +13,8 @@ SmsAnalyticsError
 ├── ReportError            a report cannot be made
 ├── DeliveryFailed         a report did not reach whom it is for; it is tried again
 ├── MalformedRecord        a row that tells of a send or a request is not as it must be (400)
-├── UnknownName            a word that is not in a known list
+├── UsageError             a question is not put as it must be
+│   └── UnknownName        a word that is not in a known list
 ├── MissingColumns         a frame lacks columns that a metric needs
 └── ForeignZone            the times of a frame are those of another zone than UTC
 
@@ -23,9 +24,12 @@ No message quotes a phone number, a text, a hash or a secret.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import ClassVar, Self
 
+NUMBER = re.compile(r"[0-9]{7}")  #: a text with so many digits may be a phone number
+MOST = 12  #: names that are listed at most
 CLOSE = 0.7  #: how alike two names are, at least, for the right name to be meant by the wrong [0..1]
 
 
@@ -118,13 +122,32 @@ class MalformedRecord(SmsAnalyticsError, ValueError):
     """A row that tells of a send or of a confirmation request is not as it must be; nothing of its batch is stored."""
 
 
-class UnknownName(SmsAnalyticsError, ValueError):
+class UsageError(SmsAnalyticsError, ValueError):
+    """A question is not put as it must be."""
+
+    @classmethod
+    def needs(cls, name: str, wanted: str, found: object) -> Self:
+        """Name the argument, what it takes, and what type it was given instead."""
+        return cls(f"{name} must be {wanted}, not {'None' if found is None else f'of type {type(found).__name__}'}")
+
+
+class UnknownName(UsageError):
     """A word that is not in a known list."""
 
     @classmethod
     def of(cls, what: str, name: object, available: Iterable[object]) -> Self:
         """Name the word, what it was meant to be, and the words there are."""
         return cls(f"unknown {what} {name!r}; there are {', '.join(sorted(map(str, available)))}")
+
+    @classmethod
+    def of_value(cls, noun: str, column: str, value: str, available: Iterable[str]) -> Self:
+        """Name a value that no row has in a column, and what it was meant to be; no number of a phone."""
+        shown = f"this {column}" if NUMBER.search(value) else f"{column} {value!r}"
+        names = [name for name in available if not NUMBER.search(name)]
+        close = None if NUMBER.search(value) else meant(value, names)
+        hint = f"did you mean {close!r}?" if close else f"there are {', '.join(sorted(names)[:MOST])}"
+        more = ", and others" if not close and len(names) > MOST else ""
+        return cls(f"no {noun} has {shown}; {hint}{more}" if names else f"no {noun} has {shown}")
 
 
 class MissingColumns(SmsAnalyticsError, ValueError):

@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from smsanalytics.errors import UnknownName
+from smsanalytics.errors import UnknownName, UsageError
 
-Moment = str | date | datetime
+if TYPE_CHECKING:
+    import numpy as np
+
+Moment: TypeAlias = "str | date | datetime | np.datetime64"  #: pandas.Timestamp is a datetime
+Zone = str | ZoneInfo
 
 DAY = timedelta(days=1)
 NAMES = ("today", "yesterday", "this-week", "last-week", "this-month", "last-month", "last-7-days", "last-30-days",
          "2026", "2026-11", "2026-11-22")  # fmt: skip
 
 
-def zone_of(tz: str) -> ZoneInfo:
+def zone_of(tz: Zone) -> ZoneInfo:
     """
-    The time zone of that name.
+    The time zone of that name, or the zone itself.
 
     Raises
     ------
     UnknownName
         If there is none.
+    UsageError
+        If it is no name and no zone that has one.
 
     Examples
     --------
     >>> zone_of("Europe/Moscow")
     zoneinfo.ZoneInfo(key='Europe/Moscow')
     """
+    name = "UTC" if tz == UTC else getattr(tz, "key", tz)
+    if not isinstance(name, str):
+        raise UsageError.needs("tz", "a name such as 'Europe/Moscow' or a ZoneInfo with such a name", tz)
     try:
-        return ZoneInfo(tz)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UnknownName(f"there is no time zone {tz!r}; an example is 'Europe/Moscow'") from None
+        raise UnknownName(f"there is no time zone {name!r}; an example is 'Europe/Moscow'") from None
 
 
 def moment_of(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
@@ -43,6 +53,8 @@ def moment_of(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
     ------
     UnknownName
         If it is no ISO date.
+    UsageError
+        If it is no moment.
 
     Examples
     --------
@@ -56,12 +68,24 @@ def moment_of(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
             moment = datetime.fromisoformat(moment)
         except ValueError:  # also 12.11.2026, which some would read as December
             raise UnknownName(f"{moment!r} is no date; an example is '2026-11-22'") from None
+    moment = _plain(moment)
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - its zone follows
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
         raise UnknownName(f"{moment.year} is too far from now") from None
+
+
+def _plain(moment: Any) -> date:
+    """A date or datetime of Python; NumPy and pandas are known by their words, for a collector does not import them."""
+    if type(moment).__name__ == "datetime64":
+        moment = moment.astype("datetime64[us]").item()
+    if not isinstance(moment, date) or moment != moment:  # NaT does not equal itself
+        raise UsageError.needs(
+            "a moment", "a text such as '2026-11-22' or '2026-11-22T10:00+03:00', a date or a datetime", moment
+        )
+    return moment.to_pydatetime(warn=False) if hasattr(moment, "to_pydatetime") else moment
 
 
 def period(name: str, *, today: date) -> tuple[date, date]:

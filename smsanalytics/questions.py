@@ -15,12 +15,12 @@ import duckdb
 import pandas as pd
 
 from smsanalytics import metrics
-from smsanalytics.errors import StoreError, UnknownName
+from smsanalytics.errors import StoreError, UnknownName, UsageError
 from smsanalytics.metrics import health
 from smsanalytics.metrics.confirmation import WINDOW
 from smsanalytics.metrics.failures import CAUSE
 from smsanalytics.metrics.inbound import REPLY_WINDOW
-from smsanalytics.metrics.latency import WITHIN
+from smsanalytics.metrics.latency import WITHIN, limits_of
 from smsanalytics.metrics.population import (
     DENOMINATORS,
     LAST_DAY,
@@ -38,7 +38,7 @@ from smsanalytics.metrics.population import (
 )
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT, offsets
 from smsanalytics.metrics.reachability import LOOKUPS
-from smsanalytics.periods import Moment, moment_of, zone_of
+from smsanalytics.periods import Moment, Zone, moment_of, zone_of
 from smsanalytics.store.live import Live
 from smsanalytics.store.prepared import DAY, LOCAL, Prepared, codes_of, named, words
 from smsanalytics.store.privacy import DIGEST
@@ -71,6 +71,14 @@ COMPARED = {  #: how events are compared with those that came before, by what `d
     "receipts": health.replays,
     "incoming": health.replayed_texts,
 }
+NAMED = {"operator", "mcc", "mnc", "country", "sender", "tag", "account", "purpose"}  #: of what the values are known
+FEW = 1000  #: a column with more values is not searched for the one that was meant
+SOURCES = {  #: what is counted, where it is no message, and its tables
+    "inbound_volume": ("incoming message", "incoming"),
+    "confirmation_success": ("confirmation request or call", "confirmation_requests", "confirmations"),
+    "callback_lag": ("status", "statuses"),
+    "data_health": ("callback", "statuses", "incoming", "confirmations", "rejected"),
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNREADABLE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)  # of a damaged file
 
@@ -86,7 +94,7 @@ class Slice:
     start: datetime | None
     end: datetime | None
     zone: ZoneInfo
-    where: Where
+    where: Mapping[str, Any]
     as_of: datetime | None
 
     def between(self, relation: Relation, at: str) -> Relation:
@@ -162,15 +170,16 @@ class Questions:
     ----------
     by : str or sequence of str
         Columns to group by; an empty list for one row over all.
-    start, end : str, date or datetime, optional
+    start, end : str, date, datetime, pandas.Timestamp or numpy.datetime64, optional
         ``start`` ≤ time < ``end``; ISO dates, in `tz` where they name no zone. The time of a message is when it was
         sent, else when its first status happened.
-    tz : str, optional
+    tz : str or ZoneInfo, optional
         Zone of calendar columns and dates, instead of the store's.
     where : mapping of str to value or sequence of values, optional
         Keep only rows whose columns have these values, such as ``{"operator": "MTS", "tag": ["login", None]}``; of
         the columns that `by` takes. An empty sender (operator, tag, purpose and so on) is a missing sender, in `by` and
-        here.
+        here. Where nothing is found, or several values are given, a name that no row of the store has is refused with
+        the one that was probably meant; not so in a column of more than 1,000 names, or where nothing is reported.
     as_of : str, date or datetime, optional
         Look from an earlier moment, with what had been received by then. By default the newest receipt that the
         messages hold; for questions about callbacks, and `reply_rate`, that of anything but refused callbacks.
@@ -187,7 +196,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         type: Types = None,  # noqa: A002
         where: Where | None = None,
         as_of: Moment | None = None,
@@ -228,10 +237,10 @@ class Questions:
         self,
         by: By = ("day",),
         *,
-        within: Sequence[int] = WITHIN,
+        within: int | Sequence[int] = WITHIN,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         type: Types = None,  # noqa: A002
         where: Where | None = None,
         as_of: Moment | None = None,
@@ -245,7 +254,7 @@ class Questions:
             Any of the columns in `BY_MESSAGE`.
         start, end, tz, where, as_of
             See `Questions`.
-        within : sequence of int
+        within : int or sequence of int
             Times to give the share delivered within. [s]
         type : int or sequence of int, optional
             Message types to count instead of text messages.
@@ -267,7 +276,7 @@ class Questions:
         0        1    7         1.0             1
         """
         asked = self._slice(start, end, tz, where, as_of)
-        return self._of_messages(metrics.latency, by, asked, type=type, within=within)
+        return self._of_messages(metrics.latency, by, asked, type=type, within=limits_of(within))
 
     @listed_again
     def latency_distribution(
@@ -276,7 +285,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         type: Types = None,  # noqa: A002
         where: Where | None = None,
         as_of: Moment | None = None,
@@ -318,7 +327,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         type: Types = None,  # noqa: A002
         where: Where | None = None,
         as_of: Moment | None = None,
@@ -360,7 +369,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         type: Types = None,  # noqa: A002
         where: Where | None = None,
         as_of: Moment | None = None,
@@ -402,7 +411,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         type: Types = LOOKUPS,  # noqa: A002
         where: Where | None = None,
         as_of: Moment | None = None,
@@ -443,7 +452,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         where: Where | None = None,
         as_of: Moment | None = None,
     ) -> pd.DataFrame:
@@ -488,7 +497,7 @@ class Questions:
         window: timedelta = REPLY_WINDOW,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         type: Types = None,  # noqa: A002
         where: Where | None = None,
         as_of: Moment | None = None,
@@ -528,7 +537,7 @@ class Questions:
         by, live = _known(by, BY_MESSAGE), Live.read(self._tables.layout)
         messages = self._messages(live, asked)
         return self._asked(
-            metrics.reply_rate, by, asked, BY_MESSAGE, messages, texts, live=live, type=type, window=window
+            metrics.reply_rate, by, asked, BY_MESSAGE, messages, texts, live=live, type=type, window=_checked(window)
         )
 
     @listed_again
@@ -539,7 +548,7 @@ class Questions:
         window: timedelta = WINDOW,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         where: Where | None = None,
         as_of: Moment | None = None,
     ) -> pd.DataFrame:
@@ -581,7 +590,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         where: Where | None = None,
         as_of: Moment | None = None,
     ) -> pd.DataFrame:
@@ -622,7 +631,7 @@ class Questions:
         *,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         where: Where | None = None,
         as_of: Moment | None = None,
     ) -> pd.DataFrame:
@@ -669,7 +678,7 @@ class Questions:
         window: timedelta = WINDOW,
         start: Moment | None = None,
         end: Moment | None = None,
-        tz: str | None = None,
+        tz: Zone | None = None,
         where: Where | None = None,
         as_of: Moment | None = None,
     ) -> duckdb.DuckDBPyRelation:
@@ -697,11 +706,17 @@ class Questions:
         return matching(self._attempts(asked, window), asked.check(BY_ATTEMPT))
 
     def _slice(
-        self, start: Moment | None, end: Moment | None, tz: str | None, where: Where | None, as_of: Moment | None
+        self, start: Moment | None, end: Moment | None, tz: Zone | None, where: Where | None, as_of: Moment | None
     ) -> Slice:
-        zone = zone_of(tz or self.tz)
+        zone = zone_of(self.tz if tz is None else tz)
+        if not isinstance(where, Mapping | None):
+            raise UsageError.needs("where", "a mapping of columns to values such as {'operator': 'MTS'}", where)
         chosen = {name: as_json(value) for name, value in (where or {}).items()}
-        return Slice(moment_of(start, zone), moment_of(end, zone), zone, chosen, moment_of(as_of, zone))
+        first, after = moment_of(start, zone), moment_of(end, zone)
+        if first and after and first >= after:
+            shown = [f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" for at in (first, after)]
+            raise UsageError(f"start {shown[0]} is not before end {shown[1]}; end is the day or moment after the last")
+        return Slice(first, after, zone, chosen, moment_of(as_of, zone))
 
     def _of_messages(self, metric: Callable[..., Any], by: By, asked: Slice, **options: Any) -> pd.DataFrame:
         """Apply a metric to messages of which those that are alike in what it reads are counted before."""
@@ -719,7 +734,8 @@ class Questions:
         if answer.empty:
             excluded = alike[ROWS].sum() - counted_only(alike, options.get("type"))[ROWS].sum()
             facts["excluded_n"] = int(excluded)
-        elif outermost:
+        self._refuse_absent(name, asked, nothing=answer.empty)
+        if outermost and not answer.empty:
             facts["period"] = days_of(*self._period(live, asked, outermost, options.get("type")))
         return with_attrs(answer, facts)
 
@@ -779,7 +795,34 @@ class Questions:
         if answer.empty:
             kept = counted_only(frame, types).shape[0] if "type" in options else frame.shape[0]
             facts["excluded_n"] = frame.shape[0] - kept
+        nothing = answer.empty or (metric is metrics.data_health and not answer[["n", "of"]].to_numpy().any())
+        self._refuse_absent(metric.__name__, asked, nothing=nothing)
         return with_attrs(answer, facts)
+
+    def _refuse_absent(self, metric: str, asked: Slice, *, nothing: bool) -> None:
+        """Refuse a value that the store has nowhere: looked for where nothing was found or values are several."""
+        noun, *tables = SOURCES.get(metric, ("message",))
+        for column, value in asked.where.items():
+            several: list[Any] = value if isinstance(value, list) else [value]
+            wanted = [str(one) for one in several if one not in (None, "")]
+            if column not in NAMED or not wanted or not (nothing or len(wanted) > 1):
+                continue
+            found = self._names_in(column, tables)
+            absent = [value for value in wanted if value not in found]
+            if absent and 0 < len(found) <= FEW:
+                raise UnknownName.of_value(noun, column, absent[0], found)
+
+    def _names_in(self, column: str, tables: Sequence[str]) -> set[str]:
+        """The values of a column in all of some tables, or in all messages; no more than are needed to call it many."""
+        relations = [self._tables.events(table) for table in tables]
+        if not tables:
+            everything = Slice(None, None, zone_of(self.tz), {}, None)
+            relations = [Questions._messages(self, Live.read(self._tables.layout), everything)]
+        found = set()
+        for relation in relations:
+            if column in relation.columns:
+                found |= {name for (name,) in relation.select(column).distinct().limit(FEW + 1).fetchall() if name}
+        return found
 
     def _at_its_newest(self, asked: Slice) -> Slice:
         """The same, of several tables as of one moment."""
@@ -831,6 +874,7 @@ class Questions:
         return self._calendar(asked.between(events, "received_at"), "received_at", asked)
 
     def _attempts(self, asked: Slice, window: timedelta) -> Relation:
+        window = _checked(window)
         tables = [
             self._tables.distinct(table, as_of=asked.as_of) for table in ("confirmation_requests", "confirmations")
         ]
@@ -939,6 +983,12 @@ def _typed(answer: Relation, nullable: Collection[str]) -> pd.DataFrame:
         elif kind == "BOOLEAN":
             frame[name] = frame[name].astype("bool")
     return frame
+
+
+def _checked(window: timedelta) -> timedelta:
+    if not isinstance(window, timedelta):
+        raise UsageError.needs("window", "a timedelta such as timedelta(minutes=5)", window)
+    return window
 
 
 def _known(by: By, available: Sequence[str]) -> list[str]:

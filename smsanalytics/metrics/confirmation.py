@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -26,7 +27,7 @@ def attempts(
     *,
     as_of: datetime,
     window: timedelta = WINDOW,
-    tz: str = "UTC",
+    tz: str | ZoneInfo = "UTC",
     since: datetime = SINCE,
 ) -> IntoFrameT:
     """
@@ -45,7 +46,7 @@ def attempts(
         The moment at which a request is open or expired.
     window : timedelta, default 5 minutes
         How long a request can be confirmed.
-    tz : str, default "UTC"
+    tz : str or ZoneInfo, default "UTC"
         Zone of the calendar columns.
     since : datetime with a zone, optional
         Nothing is older: spares changes of the zone's offset before.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -32,7 +33,7 @@ def data_health(
     rejected: IntoFrameT,
     *,
     by: Sequence[str] = (),
-    tz: str = "UTC",
+    tz: str | ZoneInfo = "UTC",
     since: datetime = SINCE,
     until: datetime | None = None,
 ) -> IntoFrameT:
@@ -53,7 +54,7 @@ def data_health(
     by : sequence of str, default empty
         Any of ``account``, ``day``, ``hour``, ``weekday``, ``week``, ``month``: of the cohort for what is counted in
         messages, of the receipt for what is counted in callbacks.
-    tz : str, default "UTC"
+    tz : str or ZoneInfo, default "UTC"
         Zone of the calendar columns of the receipt.
     since, until : datetime with a zone, optional
         Everything was received between them: spares changes of the zone's offset elsewhere.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import Any
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -19,7 +21,7 @@ def latency(
     *,
     by: Sequence[str] = ("day",),
     type: Types = None,  # noqa: A002
-    within: Sequence[int] = WITHIN,
+    within: int | Sequence[int] = WITHIN,
 ) -> IntoFrameT:
     """
     Seconds from sending to delivery: their quantiles, and the share of messages delivered in time.
@@ -35,7 +37,7 @@ def latency(
         Missing values form a group of their own; empty for one row over all.
     type : int or sequence of int, optional
         Message types to count instead of text messages (type absent or 0-3).
-    within : sequence of int, default ``(10, 30, 60)``
+    within : int or sequence of int, default ``(10, 30, 60)``
         Times to give the share delivered within. [s]
 
     Returns
@@ -71,10 +73,7 @@ def latency(
        n_timed  p50  p90  within_10s  n_within_10s
     0        4    4   95         0.6             5
     """
-    by = names_of(by)
-    for limit in within:
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0:
-            raise UnknownName(f"within takes whole seconds such as 10, not {limit!r}")
+    by, within = names_of(by), limits_of(within)
     frame = only(messages, {*READS["latency"], *by}, _inside=counted(type))
     inside, started, seconds = nw.col("_inside"), ~nw.col("age_seconds").is_null(), nw.col("delivery_seconds")
     delivered = inside & (nw.col("state") == "delivered")
@@ -93,6 +92,15 @@ def latency(
         order += [f"within_{limit}s", f"within_{limit}s_low", f"within_{limit}s_high", f"n_within_{limit}s"]
     result = with_shares(groups, shares) if shares else groups
     return handed_out(result, messages, metric="latency", columns=order, by=by)
+
+
+def limits_of(within: int | Sequence[int]) -> list[int]:
+    """The times to give the share delivered within, as a list of positive whole seconds."""
+    several: list[Any] = [*within] if isinstance(within, Iterable) and not isinstance(within, str) else [within]
+    for limit in several:
+        if isinstance(limit, bool) or not isinstance(limit, Integral) or limit <= 0:
+            raise UnknownName(f"within takes whole seconds such as 10, not {limit!r}")
+    return [int(limit) for limit in several]
 
 
 def latency_distribution(

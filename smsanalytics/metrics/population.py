@@ -14,7 +14,7 @@ import pyarrow as pa
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import TEST_MODE_ERR, TEXT_TYPES, TYPES
-from smsanalytics.errors import ForeignZone, MissingColumns, UnknownName
+from smsanalytics.errors import ForeignZone, MissingColumns, UnknownName, UsageError
 
 FACTS = ("denominator", "excluded_n", "first_day", "last_day")
 
@@ -245,6 +245,8 @@ def _in_arrow(few: pd.DataFrame) -> Any:
 
 def names_of(by: Sequence[str]) -> list[str]:
     """The columns to group by; one may be given as a plain string."""
+    if not isinstance(by, Iterable):
+        raise UsageError.needs("by", "a column such as 'day' or a list of columns", by)
     return [by] if isinstance(by, str) else list(dict.fromkeys(by))
 
 

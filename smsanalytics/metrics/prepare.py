@@ -35,7 +35,7 @@ def prepare(
     messages: IntoFrameT,
     *,
     as_of: datetime,
-    tz: str = "UTC",
+    tz: str | ZoneInfo = "UTC",
     horizon: timedelta = HORIZON,
     since: datetime = SINCE,
 ) -> IntoFrameT:
@@ -51,7 +51,7 @@ def prepare(
         As stored under ``messages/``.
     as_of : datetime with a zone
         The moment at which a message is pending or stuck; not the wall clock, so that a figure can be made again.
-    tz : str, default "UTC"
+    tz : str or ZoneInfo, default "UTC"
         Zone of the calendar columns.
     horizon : timedelta, default 72 hours
         A message of this age or more is matured.
@@ -139,7 +139,7 @@ def prepare(
 
 
 def with_calendar(
-    frame: IntoFrameT, at: str, *, tz: str = "UTC", since: datetime = SINCE, until: datetime | None = None
+    frame: IntoFrameT, at: str, *, tz: str | ZoneInfo = "UTC", since: datetime = SINCE, until: datetime | None = None
 ) -> IntoFrameT:
     """
     Add local calendar columns of a time, as `prepare` does for messages.
@@ -150,7 +150,7 @@ def with_calendar(
         With the column `at`.
     at : str
         A time in UTC.
-    tz : str, default "UTC"
+    tz : str or ZoneInfo, default "UTC"
         Zone of the calendar columns.
     since, until : datetime with a zone, optional
         All times lie between them: spares changes of the zone's offset elsewhere. By default until a year from now.
@@ -172,10 +172,10 @@ def with_calendar(
     return cast("IntoFrameT", as_came(_with_calendar(need(frame, {at}), at, tz, since, until), frame))
 
 
-def _with_calendar(frame: Any, at: str, tz: str, since: datetime, until: datetime) -> Any:
+def _with_calendar(frame: Any, at: str, tz: str | ZoneInfo, since: datetime, until: datetime) -> Any:
     local = nw.col("_local")
     first, last = (moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in (since, until))
-    frame = frame.with_columns(_local=_local(nw.col(at), offsets(ZoneInfo(tz), first, last + timedelta(days=2))))
+    frame = frame.with_columns(_local=_local(nw.col(at), offsets(ZoneInfo(str(tz)), first, last + timedelta(days=2))))
     frame = frame.with_columns(
         day=local.dt.truncate("1d"),
         hour=local.dt.hour().cast(nw.Int16),

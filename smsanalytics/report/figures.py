@@ -154,7 +154,8 @@ def ask(store: Store, first: date, after: date, *, generated_at: datetime) -> Fi
     known = max(generated_at, store.as_of or generated_at).astimezone(zone_of(store.tz)).replace(tzinfo=None)
     now = Span(first, after, max(start, min(end, known)))
     begun = datetime.combine(past, MIDNIGHT)
-    earlier = Span(past, first, start if now.end == end else min(start, begun + (now.end - start)))
+    as_long = max(now.end - start, timedelta(seconds=1))  # a period has a length, also while none of it is over
+    earlier = Span(past, first, start if now.end == end else min(start, begun + as_long))
     asked = [(question, now, now.after) for question in ASKED.values()]
     asked += [(question, earlier, earlier.end) for question in ASKED.values() if question.compared]
     stores = [store.beside() for _ in range(THREADS)]
