@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import altair as alt
 import pandas as pd
 
+from smsanalytics.charts.chosen import chosen
 from smsanalytics.charts.frames import Groups
 from smsanalytics.charts.labels import MONTHS, WEEKDAYS
 from smsanalytics.charts.words import NARROW, Words
@@ -38,7 +39,7 @@ def data(frame: pd.DataFrame) -> alt.InlineData:
 
 
 def notes(groups: Groups, words: Words, *lines: str) -> list[str]:
-    """Return the lines below a title: period and what is counted, then moment and zone, then others."""
+    """Return the lines below a title: what is chosen, period and what is counted, moment and zone, then others."""
     frame, facts = groups.frame, groups.facts
     days = (frame["day"].min(), frame["day"].max()) if "day" in groups.by else facts.get("period")
     first, *rest = lines
@@ -55,7 +56,7 @@ def notes(groups: Groups, words: Words, *lines: str) -> list[str]:
     if "account" in facts:
         moment.append(words("account", name=facts["account"]))
     timeless = [words("timeless", n=words.number(groups.timeless))] if groups.timeless else []
-    return [line for line in (first, " · ".join(moment), *rest, *timeless) if line]
+    return [line for line in (*chosen(facts, days, words), first, " · ".join(moment), *rest, *timeless) if line]
 
 
 def dropped(words: Words, drawn: int, count: int, label: str = "dropped") -> str:
