@@ -41,3 +41,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES[name]
     return getattr(import_module(home), name) if home else import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    """Offer what is public, also before its first use."""
+    return __all__

@@ -1,6 +1,8 @@
 import contextlib
 import math
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
@@ -244,10 +246,29 @@ def test_the_package_shows_its_names_and_no_others():
         _ = sms.nothing
 
 
-def test_the_collector_does_not_carry_the_analysis_about():
-    import subprocess
-    import sys
+PUBLIC = {
+    "smsanalytics": ["Numbering", "Store", "__version__", "charts", "load_sample", "metrics", "open_store", "report"],
+    "smsanalytics.charts": [
+        "calendar", "callback_lag", "confirmation_success", "cost", "data_health", "delivery_rate", "failure_mix",
+        "inbound_volume", "latency", "latency_distribution", "reachability", "reply_rate", "to_html",
+    ],
+    "smsanalytics.metrics": [
+        "attempts", "callback_lag", "confirmation_success", "cost", "data_health", "delivery_rate", "failure_mix",
+        "inbound_volume", "latency", "latency_distribution", "prepare", "reachability", "reply_rate", "with_calendar",
+    ],
+    "smsanalytics.report": ["Written", "write"],
+}  # fmt: skip
 
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_completion_offers_what_is_public_and_nothing_else(name):
+    code = f"import importlib; module = importlib.import_module({name!r}); print(dir(module) == {PUBLIC[name]!r}, "
+    code += "all(hasattr(module, name) for name in dir(module)), dir(module) == module.__all__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True True\n"
+
+
+def test_the_collector_does_not_carry_the_analysis_about():
     code = "import sys, smsanalytics.cli, smsanalytics.serving.server; print(sorted({'pandas', 'duckdb', 'altair', 'narwhals', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

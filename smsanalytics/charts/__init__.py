@@ -30,3 +30,8 @@ __all__ = [
     "reply_rate",
     "to_html",
 ]
+
+
+def __dir__() -> list[str]:
+    """Offer what is public, and none of the files behind it."""
+    return __all__

@@ -31,3 +31,8 @@ __all__ = [
     "reply_rate",
     "with_calendar",
 ]
+
+
+def __dir__() -> list[str]:
+    """Offer what is public, and none of the files behind it."""
+    return __all__

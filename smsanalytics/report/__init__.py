@@ -10,3 +10,8 @@ Figures for people: the report of a period as one page, or as JSON or CSV; a not
 from smsanalytics.report.file import Written, write
 
 __all__ = ["Written", "write"]
+
+
+def __dir__() -> list[str]:
+    """Offer what is public, and none of the files behind it."""
+    return __all__
