@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.store.traffic import FIRST
 from smsanalytics.api import Store
 from smsanalytics.metrics.prepare import HORIZON
-from smsanalytics.store.flush import quoted
+from smsanalytics.store.path import listed
 
 NEAR = 7  #: days before and after a cohort whose events may speak of it
 OFFSET = 3  #: of Europe/Moscow, for all of the history [h]
@@ -88,7 +88,7 @@ class Question:
 
 
 def _source(paths: Sequence[Path]) -> str:
-    return f"read_parquet([{', '.join(map(quoted, paths))}], hive_partitioning = false)"
+    return f"read_parquet({listed(paths)}, hive_partitioning = false)"
 
 
 _ROLLUP = """

@@ -18,8 +18,9 @@ from smsanalytics.check.files import Files, generations, problems, superseded, u
 from smsanalytics.check.finding import Finding, Watch, number_of
 from smsanalytics.check.recount import Recount
 from smsanalytics.errors import StoreError
-from smsanalytics.store.flush import DUCKDB_FAILS, quoted
+from smsanalytics.store.flush import DUCKDB_FAILS
 from smsanalytics.store.layout import Layout
+from smsanalytics.store.path import quoted
 from smsanalytics.store.schema import EVENT_TABLES
 from smsanalytics.store.space import reason
 from smsanalytics.store.tables import FOLDED, connect

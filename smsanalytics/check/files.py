@@ -14,9 +14,10 @@ import duckdb
 from smsanalytics.check.finding import Finding, Watch, number_of
 from smsanalytics.errors import StoreError
 from smsanalytics.store.durable import is_locked
-from smsanalytics.store.flush import DUCKDB_FAILS, quoted
+from smsanalytics.store.flush import DUCKDB_FAILS
 from smsanalytics.store.layout import EventFile, Layout, live
 from smsanalytics.store.live import Live
+from smsanalytics.store.path import listed
 from smsanalytics.store.schema import VERSION
 from smsanalytics.store.version import newer, version_of
 
@@ -122,8 +123,7 @@ class Files:
     def _read(self, table: str, day: date, paths: Sequence[Path]) -> Iterator[Finding]:
         """Read every value of files; by halves, when one of them cannot be."""
         at = "first_seen_at" if table == "messages" else "received_at"
-        names = ", ".join(map(quoted, paths))
-        source = f"read_parquet([{names}], hive_partitioning = false, union_by_name = true, filename = true)"
+        source = f"read_parquet({listed(paths)}, hive_partitioning = false, union_by_name = true, filename = true)"
         astray = f"count(*) FILTER ({at}::DATE IS DISTINCT FROM DATE '{day}')"
         query = f"SELECT filename, count(*), {astray}, bit_xor(hash(t)) FROM {source} t GROUP BY filename"
         try:
@@ -140,12 +140,13 @@ class Files:
                 yield Finding(str(paths[0]), "is damaged: DuckDB cannot read it", _instead(table))
             return
         self.files += len(paths)
+        given = {str(path.absolute()): path for path in paths}
         for name, rows, elsewhere, _ in sorted(found):
             self.rows += rows
             if elsewhere:
                 what = f"{number_of(elsewhere, 'row')} of {rows:,} have {at} of another date than its directory"
                 todo = _instead("messages") if table == "messages" else f"move it to the date of its {at}"
-                yield Finding(name, what, todo)
+                yield Finding(str(given[name]), what, todo)
 
 
 def _instead(table: str) -> str:

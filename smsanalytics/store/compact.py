@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 
 from smsanalytics.errors import StoreError
-from smsanalytics.store.flush import quoted, write
+from smsanalytics.store.flush import write
 from smsanalytics.store.layout import EventFile, Layout, live
+from smsanalytics.store.path import listed, quoted
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, SORTED_BY
 from smsanalytics.store.tables import REPEATING, Tables, connect
 
@@ -53,7 +54,7 @@ class Job:
                 raise StoreError(
                     f"merging {len(paths)} files into {target.name} would change how many events there are"
                 )
-            whole = f"FROM read_parquet([{', '.join(map(quoted, parts))}], hive_partitioning = false)"
+            whole = f"FROM read_parquet({listed(parts)}, hive_partitioning = false)"
             write(connection, whole, layout.tmp / f"{table}-merged", target)
         finally:
             for part in parts:

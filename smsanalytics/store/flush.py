@@ -17,10 +17,12 @@ from smsanalytics.store import durable
 from smsanalytics.store.journal import DAY, entry, is_whole, line, version_of
 from smsanalytics.store.journal import VERSION as FORMAT
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile, encoded_number
+from smsanalytics.store.path import listed, quoted
 from smsanalytics.store.privacy import Privacy
 from smsanalytics.store.schema import EVENT_TABLES, JOURNAL, KIND_OF_TABLE, SORTED_BY, TABLE_OF_KIND, VERSION, typed
 
 PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, KV_METADATA {{smsanalytics: '{VERSION}'}}"
+JSON = "format = 'newline_delimited', hive_partitioning = false"
 
 EVERYTHING = Privacy()
 
@@ -108,11 +110,6 @@ def write(connection: duckdb.DuckDBPyConnection, query: str, unfinished: Path, t
         durable.publish(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def quoted(path: Path) -> str:
-    """A path as SQL text."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 class _Stage:
@@ -207,7 +204,7 @@ class _Stage:
     def _readable(self, source: Path, lines: int) -> bool:
         """Stage all lines of a file; tell whether each became a row received on the segment's date."""
         columns = ", ".join(f"{name}: '{sql_type}'" for name, sql_type in JOURNAL.items())
-        read = f"read_json({quoted(source)}, format = 'newline_delimited', columns = {{{columns}}})"
+        read = f"read_json({listed([source])}, {JSON}, columns = {{{columns}}})"
         on_date = f"received_at::DATE = DATE '{self._segment.date}'"
         rows = 0
         try:

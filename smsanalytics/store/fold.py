@@ -22,9 +22,10 @@ import duckdb
 
 from smsanalytics.errors import NewerVersion, StoreError
 from smsanalytics.store import durable, rollup
-from smsanalytics.store.flush import count, quoted, write
+from smsanalytics.store.flush import count, write
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import VERSION, Live, Span
+from smsanalytics.store.path import listed, quoted
 from smsanalytics.store.retention import newest_generations
 from smsanalytics.store.rollup import GAP_DAYS, KEY, LAST_SEEN
 from smsanalytics.store.schema import MESSAGES, SORTED_BY
@@ -387,12 +388,12 @@ class _Fold:
 
     def _rows_of(self, day: date, *, everything: bool) -> str:
         """The query that makes all rows of a date: those that stay, in their order, and then those that are new."""
-        parts = ", ".join(map(quoted, (self._folder / f"target={day}").glob("*.parquet")))
+        parts = [*(self._folder / f"target={day}").glob("*.parquet")]
         since = self._from(everything=everything)
         gone = f"(FROM leaving WHERE \"day\" = DATE '{day}' AND target >= DATE '{since}')"
         self._kept([day] if day in self._live.generations else [], "true")
         stay = f"SELECT old.* FROM kept AS old ANTI JOIN {gone} AS new ON {SAME}"
         if not parts:
             return stay
-        stored = rollup.stored(f"(FROM read_parquet([{parts}], hive_partitioning = false))")
+        stored = rollup.stored(f"(FROM read_parquet({listed(parts)}, hive_partitioning = false))")
         return f"({stay}) UNION ALL (FROM ({stored}) ORDER BY {SORTED_BY['messages']})"

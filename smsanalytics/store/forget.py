@@ -22,12 +22,13 @@ import pyarrow as pa
 
 from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.store import durable
-from smsanalytics.store.flush import DUCKDB_FAILS, quoted, write
+from smsanalytics.store.flush import DUCKDB_FAILS, write
 from smsanalytics.store.journal import is_whole, line
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.number import STRUCK, Number
+from smsanalytics.store.path import listed
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, TABLE_OF_KIND
 from smsanalytics.store.space import reason
 from smsanalytics.store.tables import Tables, connect
@@ -217,7 +218,7 @@ class _Rewriting:
 
     def rewrite(self, path: Path, target: Path) -> bool:
         """Write what a file holds without the number as another, which may have its name, if it holds it at all."""
-        source = f"read_parquet({quoted(path)}, hive_partitioning = false, file_row_number = true)"
+        source = f"read_parquet({listed([path])}, hive_partitioning = false, file_row_number = true)"
         try:
             columns = {name: kind for name, kind, *_ in self._connection.execute(f"DESCRIBE FROM {source}").fetchall()}
             gone = self._gone(columns, source)

@@ -11,6 +11,7 @@ import narwhals as nw
 
 from smsanalytics.errors import MalformedRecord, UnknownName
 from smsanalytics.store.delimited import Delimited
+from smsanalytics.store.path import exactly
 from smsanalytics.store.records import Line, Row, of_json
 from smsanalytics.store.spelling import Spelling
 from smsanalytics.store.workbook import of_workbook
@@ -74,7 +75,8 @@ def _numbered(called: str, rows: Iterable[Row]) -> Iterator[Line]:
 def _parquet(path: Path) -> Iterator[Row]:
     try:
         with duckdb.connect() as connection:
-            found = connection.execute("SET TimeZone = 'UTC'").execute("FROM read_parquet(?)", [str(path)])
+            connection.execute("SET TimeZone = 'UTC'")
+            found = connection.execute("FROM read_parquet(?, hive_partitioning = false)", [exactly(path)])
             names = [column[0] for column in found.description or []]
             while batch := found.fetchmany(10_000):
                 yield from (dict(zip(names, values, strict=True)) for values in batch)

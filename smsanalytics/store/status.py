@@ -13,10 +13,11 @@ from typing import Any
 
 from smsanalytics.errors import StoreError
 from smsanalytics.store.durable import is_locked
-from smsanalytics.store.flush import DUCKDB_FAILS, quoted
+from smsanalytics.store.flush import DUCKDB_FAILS
 from smsanalytics.store.freshness import Freshness, freshness
 from smsanalytics.store.layout import Layout, live
 from smsanalytics.store.live import Live
+from smsanalytics.store.path import listed
 from smsanalytics.store.rejected import REFUSED
 from smsanalytics.store.schema import EVENT_TABLES
 from smsanalytics.store.space import Space
@@ -189,8 +190,8 @@ def _size(tables: Tables, table: str, files: list[Path], superseded: int, to_mer
     require_readable(files)
     rows = size = 0
     for first in range(0, len(files), AT_ONCE):
-        some = ", ".join(map(quoted, files[first : first + AT_ONCE]))
-        query = f"SELECT sum(num_rows)::BIGINT, sum(file_size_bytes)::BIGINT FROM parquet_file_metadata([{some}])"
+        some = listed(files[first : first + AT_ONCE])
+        query = f"SELECT sum(num_rows)::BIGINT, sum(file_size_bytes)::BIGINT FROM parquet_file_metadata({some})"
         [(of_rows, of_bytes)] = tables.connection.execute(query).fetchall()
         rows, size = rows + of_rows, size + of_bytes
     return Size(table, rows, size, len(files), superseded, to_merge, min(days, default=None), max(days, default=None))
@@ -239,7 +240,7 @@ def _rejected(tables: Tables, since: datetime) -> int:
              for day, found in there.items() if day >= since.date() for file in live(found)]  # fmt: skip
     if not files:
         return 0
-    query = f"""SELECT count(*) FROM read_parquet([{", ".join(map(quoted, files))}], union_by_name = true)
+    query = f"""SELECT count(*) FROM read_parquet({listed(files)}, union_by_name = true)
         WHERE received_at >= {moment(since)}"""
     [(count,)] = tables.connection.execute(query).fetchall()
     return int(count)

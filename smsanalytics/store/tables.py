@@ -15,9 +15,10 @@ import duckdb
 
 from smsanalytics.errors import StoreError
 from smsanalytics.store import rollup, version
-from smsanalytics.store.flush import DUCKDB_FAILS, quoted
+from smsanalytics.store.flush import DUCKDB_FAILS
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live, Span
+from smsanalytics.store.path import listed
 from smsanalytics.store.prepared import COHORT
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES, HIDDEN, IDENTITY, MESSAGES, VERSION
 
@@ -38,7 +39,7 @@ def connect(layout: Layout, *, memory: str = "4GB", threads: int | None = None) 
     )
     settings: dict[str, Any] = {
         "memory_limit": memory,
-        "temp_directory": str(spill / "spill"),
+        "temp_directory": str((spill / "spill").absolute()),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
@@ -97,7 +98,7 @@ class Tables:
         """How many rows files have, from what they tell of themselves."""
         if not files:
             return 0
-        told = f"SELECT sum(num_rows) FROM parquet_file_metadata([{', '.join(map(quoted, files))}])"
+        told = f"SELECT sum(num_rows) FROM parquet_file_metadata({listed(files)})"
         [(rows,)] = self.connection.execute(told).fetchall()
         return int(rows)
 
@@ -121,7 +122,7 @@ class Tables:
         """What the messages in a file reach over; None where it holds none."""
         [(rows, first, last, until, untimed)] = self.connection.execute(f"""
             SELECT count(*), min({COHORT}), max({COHORT}), max({rollup.LAST_SEEN}), count(*) FILTER (untimed)
-            FROM read_parquet({quoted(path)}, hive_partitioning = false)""").fetchall()
+            FROM read_parquet({listed([path])}, hive_partitioning = false)""").fetchall()
         return Span(first, last, until, rows, untimed) if rows else None
 
     def require_whole(self, live: Live) -> None:
@@ -149,7 +150,7 @@ class Tables:
         if parts <= 1:
             return ["true"]
         shares = [part / parts for part in range(1, parts)]
-        ids = f"SELECT message_id FROM read_parquet([{', '.join(map(quoted, files))}])"
+        ids = f"SELECT message_id FROM read_parquet({listed(files)})"
         [(found,)] = self.connection.execute(f"SELECT approx_quantile(message_id, {shares}) FROM ({ids})").fetchall()
         bounds = sorted(set(found or []))
         inner = [f"message_id >= {low} AND message_id < {high}" for low, high in itertools.pairwise(bounds)]
@@ -293,5 +294,5 @@ def _of_parquet(files: Sequence[Path], columns: Mapping[str, str]) -> str:
     if not files:
         return nothing
     version.require_readable(files)
-    source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
+    source = f"read_parquet({listed(files)}, hive_partitioning = false, union_by_name = true)"
     return f"SELECT {wanted} FROM ({nothing} UNION ALL BY NAME FROM {source})"
