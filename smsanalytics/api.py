@@ -29,6 +29,7 @@ from smsanalytics.store.prepared import COHORT, LOCAL, named
 from smsanalytics.store.schema import COLUMNS, EVENT_TABLES
 from smsanalytics.store.spelling import PYTHON, Ambiguous, Spelling
 from smsanalytics.store.tables import Tables, connect
+from smsanalytics.store.waiting import Waiting, waiting
 
 HELD = 5_000_000  #: messages that a store holds at most
 
@@ -120,6 +121,24 @@ class Store(Questions):
         ('2026-11-21T21:30:00+00:00', '2026-11-21T21:30:00+00:00', datetime.timedelta(0))
         """
         return freshness(self._tables)
+
+    def waiting(self) -> Waiting:
+        """
+        What the collector acknowledged and no answer holds yet, since it is not published.
+
+        Returns
+        -------
+        Waiting
+            ``events``, ``refused`` : how many callbacks and reported rows, and how many refused callbacks.
+            ``maintaining`` : whether a maintenance runs, which publishes them.
+
+        Examples
+        --------
+        >>> store = open_store(example_store)
+        >>> store.waiting().events, store.waiting().maintaining
+        (0, False)
+        """
+        return waiting(self._tables.layout)
 
     def files(self, table: str) -> list[Path]:
         """

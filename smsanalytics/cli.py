@@ -270,7 +270,7 @@ def status(
         raise UnknownName.of("format", format_, formats)
     layout = Layout(settings.data)
     space = Space(layout, reserve=settings.disk_reserve_bytes, max_backlog=settings.max_backlog_bytes)
-    typer.echo(formats[format_](look(layout, space)))
+    typer.echo(formats[format_](look(layout, space), settings.flush_seconds))
 
 
 @app.command()
@@ -316,8 +316,10 @@ def files(
     settings = load(config, data=data)
     from smsanalytics.api import open_store
 
-    for path in open_store(settings.data).files(table):
+    found = open_store(settings.data).files(table)
+    for path in found:
         typer.echo(path)
+    _say_what_waits(settings, answered=bool(found))
 
 
 @app.command("import")
@@ -399,10 +401,12 @@ def metric(
     from smsanalytics.answers import answer
     from smsanalytics.api import open_store
 
+    store = open_store(settings.data, tz=tz)
     said = answer(
-        open_store(settings.data, tz=tz), name, by=by, period=period, start=from_, end=to, type=type_,
+        store, name, by=by, period=period, start=from_, end=to, type=type_,
         where=where or [], format=format_,
     )  # fmt: skip
+    _say_what_waits(settings, answered=store.as_of is not None)
     if isinstance(said, bytes):
         if sys.stdout.isatty():
             raise UnknownName("Parquet is not for a terminal; send it to a file: > answer.parquet")
@@ -728,6 +732,18 @@ def _publish(settings: Settings) -> None:
         typer.echo("published")
     except StoreBusy:
         typer.echo("the maintenance that is running publishes them in a moment")
+
+
+def _say_what_waits(settings: Settings, *, answered: bool) -> None:
+    """Explain an answer of nothing, or one that stays behind since nothing is published, beside the answer."""
+    from smsanalytics.status import waits
+    from smsanalytics.store.layout import Layout
+    from smsanalytics.store.waiting import waiting
+
+    with contextlib.suppress(PermissionError):  # the journal may be closed to those who read tables
+        found = waiting(Layout(settings.data))
+        if found and not (answered and found.maintaining):
+            typer.echo(f"smsanalytics: {waits(found, settings.flush_seconds)}", err=True)
 
 
 def _pairs(columns: list[str]) -> dict[str, str]:

@@ -10,20 +10,21 @@ import pandas as pd
 
 from smsanalytics import formats
 from smsanalytics.store.status import Status
+from smsanalytics.store.waiting import Waiting
 
 UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
-def table(status: Status) -> str:
-    """For people."""
+def table(status: Status, flush_seconds: float | None = None) -> str:
+    """For people; what waits is published within so many seconds, if that is known."""
     frame = pd.DataFrame([asdict(size) for size in status.tables]).drop(columns="to_merge")
     for name in ("first", "last"):
         frame[name] = pd.to_datetime(frame[name])
-    frame.attrs.update(facts(status))
+    frame.attrs.update(facts(status, flush_seconds))
     return formats.table(frame)
 
 
-def to_json(status: Status) -> str:
+def to_json(status: Status, _: float | None = None) -> str:
     """For programs: everything, times as ISO texts in UTC, durations in seconds."""
     said = asdict(status)
     behind = status.freshness.behind
@@ -35,7 +36,7 @@ def _iso(at: date) -> str:
     return at.isoformat()
 
 
-def facts(status: Status) -> dict[str, str]:
+def facts(status: Status, flush_seconds: float | None = None) -> dict[str, str]:
     """What there is to say beside the sizes of tables."""
     to_merge = sum(size.to_merge for size in status.tables)
     return {
@@ -43,6 +44,7 @@ def facts(status: Status) -> dict[str, str]:
         "messages": _messages(status),
         "maintenance": f"{'runs' if status.maintaining else 'does not run'}{_pass(status)}",
         "collector": "runs" if status.collecting else "does not run",
+        "journal": waits(status.waiting, flush_seconds) or "nothing waits",
         **{f"journal {slot.writer}": (
             f"{slot.sealed:,} sealed of {size(slot.sealed_bytes)}, {slot.open:,} open of {size(slot.open_bytes)}"
             f"{', in use' if slot.in_use else ''}") for slot in status.slots},
@@ -51,6 +53,33 @@ def facts(status: Status) -> dict[str, str]:
         "refused in 24 hours": f"{status.rejected:,}",
         "disk": f"{size(status.free)} free, {size(status.reserve)} are the reserve",
     }  # fmt: skip
+
+
+def waits(waiting: Waiting, flush_seconds: float | None = None) -> str:
+    """
+    Say what waits in the journal, and who publishes it; empty where nothing does.
+
+    Examples
+    --------
+    >>> waits(Waiting(2, 0, all_counted=True, oldest_seconds=0, collecting=True, maintaining=True), 60)
+    '2 events wait, published within 60 s'
+    >>> waits(Waiting(1200, 1, all_counted=False, oldest_seconds=300, collecting=False, maintaining=True), 60)
+    'more than 1,200 events and 1 refused callback wait; the maintenance that runs publishes them'
+    >>> waits(Waiting(0, 1, all_counted=True, oldest_seconds=0, collecting=False, maintaining=False))
+    '1 refused callback waits, and no maintenance runs; `smsanalytics maintain` publishes them'
+    """
+    counts = {"event": waiting.events, "refused callback": waiting.refused}
+    counted = [f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count]
+    if not counted:
+        return ""
+    more = "" if waiting.all_counted else "more than "
+    said = f"{more}{' and '.join(counted)} wait{'s' if sum(counts.values()) == 1 and not more else ''}"
+    if not waiting.maintaining:
+        later = f", {flush_seconds:g} s after they came" if waiting.collecting and flush_seconds else ""
+        return f"{said}, and no maintenance runs; `smsanalytics maintain` publishes them{later}"
+    if flush_seconds is None or waiting.oldest_seconds > flush_seconds or not waiting.all_counted:
+        return f"{said}; the maintenance that runs publishes them"
+    return f"{said}, published within {flush_seconds:g} s"
 
 
 def _messages(status: Status) -> str:

@@ -65,7 +65,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "settings",
         "errors",
     },
-    "status": {"store.status", "formats", "errors"},
+    "status": {"store.status", "store.waiting", "formats", "errors"},
     "check": {"check", "store", "errors", "codes"},
     "recovery": {
         "collector.accounts",

@@ -23,6 +23,7 @@ from smsanalytics.store.schema import EVENT_TABLES
 from smsanalytics.store.space import Space
 from smsanalytics.store.tables import Tables, connect, moment
 from smsanalytics.store.version import require_readable
+from smsanalytics.store.waiting import Waiting, waiting
 
 TAIL = 2**16  #: bytes at the end of a segment, in which its newest line is looked for
 AT_ONCE = 2000  #: files in one query: their metadata are in memory together
@@ -102,6 +103,8 @@ class Status:
         The newest that is durable, the journal included.
     last_pass : dict
         What the maintenance that published last tells of itself: when (``at``) and for how long (``seconds``).
+    waiting : Waiting
+        What is in the journal.
     maintaining, collecting : bool
         Whether a maintenance and a collector run.
     slots : list of Slot
@@ -117,6 +120,7 @@ class Status:
     freshness: Freshness
     newest_receipt: datetime | None
     last_pass: dict[str, Any]
+    waiting: Waiting
     maintaining: bool
     collecting: bool
     slots: list[Slot]
@@ -148,15 +152,17 @@ def status(layout: Layout, space: Space) -> Status:
 def _status(layout: Layout, space: Space, tables: Tables) -> Status:
     now = datetime.now(UTC)
     fresh = freshness(tables)
+    waits = waiting(layout)
     slots = [_slot(layout, writer) for writer in layout.slots()]
-    waiting = [at for writer in layout.slots() if not REFUSED.fullmatch(writer) for at in _waiting(layout, writer)]
+    newest = [at for writer in layout.slots() if not REFUSED.fullmatch(writer) for at in _newest(layout, writer)]
     return Status(
         at=now,
         tables=[*(_of_events(tables, table) for table in EVENT_TABLES), _of_messages(tables)],
         freshness=fresh,
-        newest_receipt=max([*waiting, *([fresh.newest_receipt] if fresh.newest_receipt else [])], default=None),
+        newest_receipt=max([*newest, *([fresh.newest_receipt] if fresh.newest_receipt else [])], default=None),
         last_pass=_last_pass(layout),
-        maintaining=is_locked(layout.data),
+        waiting=waits,
+        maintaining=waits.maintaining,
         collecting=any(slot.in_use and slot.writer.startswith("w") for slot in slots),
         slots=slots,
         rejected=_rejected(tables, now - timedelta(days=1)),
@@ -214,7 +220,7 @@ def _lines(path: Path) -> int:
         return sum(1 for _ in file)
 
 
-def _waiting(layout: Layout, writer: str) -> Iterable[datetime]:
+def _newest(layout: Layout, writer: str) -> Iterable[datetime]:
     """When the newest line of the journal of a writer was received."""
     for segment in layout.segments(writer)[-1:]:
         try:
