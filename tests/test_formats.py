@@ -40,6 +40,18 @@ def test_json_holds_the_facts_and_every_figure_in_full(rates):
     assert said["rows"][1]["delivery_rate_low"] == pytest.approx(rates["delivery_rate_low"][1], abs=1e-14)
 
 
+def test_facts_name_what_an_answer_was_narrowed_to(example_store):
+    where = {"operator": "MTS", "tag": [None]}
+    rates = sms.open_store(example_store).delivery_rate([], start="2026-11-21", type=[0, 1], where=where)
+    lines = formats.table(rates).splitlines()
+    assert "where: operator=MTS, tag=" in lines
+    assert "type: 0, 1" in lines
+    assert "start: 2026-11-21T00:00:00+00:00" in lines
+    assert not any(line.startswith("end:") for line in lines)
+    assert json.loads(formats.to_json(rates))["facts"]["where"] == where
+    assert pd.read_parquet(io.BytesIO(formats.parquet(rates))).attrs == rates.attrs
+
+
 def test_hostile_texts_are_harmless_in_a_spreadsheet_and_in_a_terminal():
     frame = pd.DataFrame({"sender": HOSTILE, "submitted": -1})
     back = pd.read_csv(io.StringIO(formats.csv(frame)))
