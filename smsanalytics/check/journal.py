@@ -96,7 +96,7 @@ def sequences(layout: Layout) -> Iterator[Finding]:
         published = layout.published(writer)
         last = max((file.last for _, _, file in files), default=0)
         yield from _beyond(layout, files, waiting, published, path)
-        if said is not None and last and said > last and not layout.kept_from():
+        if said is not None and said > last > 0 and not layout.kept_from() and min(waiting, default=said + 1) > said:
             found = f"says {said}, and no table has a file of that segment: the last is {last}"
             todo = "put the files back from a backup, unless their date was moved away"
             yield Finding(str(path), found, todo)
