@@ -88,6 +88,8 @@ def client_of(peer: str, forwarded: Iterable[bytes], trusted: tuple[Network, ...
     >>> proxies = (ipaddress.ip_network("10.0.0.0/8"),)
     >>> client_of("10.0.0.1", [b"198.51.100.7, 192.0.2.1, 10.0.0.2"], proxies)
     IPv4Address('192.0.2.1')
+    >>> client_of("10.0.0.1", [b'"[2001:db8::7]:4711", 10.0.0.2:8080'], proxies)
+    IPv6Address('2001:db8::7')
     >>> client_of("192.0.2.1", [], proxies)
     IPv4Address('192.0.2.1')
     >>> client_of("127.0.0.1", [b"198.51.100.7"], proxies) is None
@@ -123,8 +125,14 @@ def network_of(peer: str) -> str:
 
 
 def _address(text: str) -> Address | None:
+    """The address in what a proxy writes: alone, with a port, in brackets, in quotes; None for ``unknown``."""
+    host = text.strip('" ')
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
