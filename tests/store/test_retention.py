@@ -14,7 +14,8 @@ from tracing import ON_THE_DISK, calls_of
 
 from smsanalytics import open_store
 from smsanalytics.errors import StoreError
-from smsanalytics.settings import Kept, load
+from smsanalytics.settings import load
+from smsanalytics.settings.model import Kept
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
