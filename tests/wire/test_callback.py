@@ -71,6 +71,13 @@ def test_a_secret_that_is_echoed_in_a_parameter_is_not_stored():
     assert callback.extra == {"note": "my-***"}
 
 
+def test_while_secrets_are_rotated_either_is_masked_and_the_longer_is_masked_whole():
+    either = Terms({"2025": b"an0ther_Key-0", **TERMS.secrets})
+    assert read(status_body(1042, note="my-s3cret_Key-1"), either)[0].extra == {"note": "my-***"}
+    nested = Terms({"2025": b"s3cret", **TERMS.secrets})
+    assert nested.masked(b"x=s3cret_Key-1&y=%73%33cret_Key-1") == b"x=***&y=***"
+
+
 def test_the_hex_of_a_text_wins_over_an_echoed_parameter_of_that_name():
     callback = read(status_body(1042) + b"&charset=utf-8&sender=%C4&raw_sender=fake", TERMS)[0]
     assert callback.extra["raw_sender"] == "c4"
