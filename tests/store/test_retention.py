@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,10 +15,11 @@ from smsanalytics import open_store
 from smsanalytics.errors import StoreError
 from smsanalytics.settings import load
 from smsanalytics.settings.model import Kept
+from smsanalytics.store import state
 from smsanalytics.store.journal import Journal, entry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.live import Live
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.store.maintenance import Maintenance, sweep
 from smsanalytics.store.retention import expire
 from smsanalytics.store.schema import EVENT_TABLES
 from smsanalytics.store.tables import Tables, connect
@@ -74,9 +74,9 @@ def later(layout):
 
 
 def an_hour_passes(layout):
-    said = json.loads(layout.retention.read_bytes())
+    said = state.decoded(layout.retention.read_bytes())
     said["looked_at"] = str(datetime.fromisoformat(said["looked_at"]) - timedelta(hours=1))
-    layout.retention.write_text(json.dumps(said))
+    layout.retention.write_bytes(state.encoded(said))
     later(layout)
 
 
@@ -259,9 +259,9 @@ def test_every_question_counts_messages_whose_events_are_gone(layout):
     writer.write([entry(account="default", kind="confirmation", signed_by="md5", key="", fields=fields, extra={})])
     writer.close()
     run(layout)
-    give_up(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
+    give_up(layout, {"statuses": 1}, now=NOON + timedelta(days=3))
     later(layout)
-    give_up(layout, {"statuses": 0}, now=NOON + timedelta(days=3))
+    give_up(layout, {"statuses": 1}, now=NOON + timedelta(days=3))
     store = open_store(layout.data)
     assert on_disk(layout, "statuses") == []
     assert count(store) == [3, 3]
@@ -308,3 +308,27 @@ def test_who_listed_a_file_can_read_it_after_everything_was_made_anew(layout):
     with Maintenance(layout, {}) as maintenance:
         maintenance.run(anew=True)
     assert len(listed.fetchall()) == 3
+
+
+def test_messages_that_were_given_up_when_it_was_killed_are_given_up_by_the_next_look(layout):
+    counting = layout.live_messages.read_bytes()
+    give_up(layout, {"messages": 10})
+    layout.live_messages.write_bytes(counting)  # killed after the note, before this file
+    expire(layout, {"messages": 10}, now=NOON + timedelta(minutes=1))
+    assert sorted(Live.read(layout).generations) == [MIDDLE, TODAY]
+
+
+def test_who_listed_messages_can_read_them_after_they_were_given_up(layout):
+    listed = open_store(layout.data).messages()
+    for path in layout.messages.rglob("*.parquet"):
+        os.utime(path, (0, 0))
+    assert give_up(layout, {"messages": 10}) == {"messages": 1}
+    assert sweep(layout) == []
+    assert len(listed.fetchall()) == 3
+
+
+def test_messages_that_are_given_up_do_not_come_back_when_nothing_says_which_count(layout):
+    give_up(layout, {"messages": 10})
+    layout.live_messages.unlink()
+    run(layout)
+    assert sorted(Live.read(layout).generations) == [MIDDLE, TODAY]
