@@ -10,6 +10,7 @@ from histories import BASE, collect
 
 from smsanalytics import open_store
 from smsanalytics.errors import StoreError
+from smsanalytics.store import compact
 from smsanalytics.store.compact import HOUR, Job, jobs, superseded
 from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import fold
@@ -155,3 +156,60 @@ def test_what_is_hidden_is_kept_so_that_messages_made_anew_are_the_same(connecti
     assert found == [(1, True), (1, True), (2, False), (3, True)]
     fold(connection, layout, anew=True)
     assert open_store(layout.data).delivery_rate([]).equals(before)
+
+
+def receipts(connection, layout):
+    """Of each message when it was received, first and again, in seconds after noon."""
+    paths = [str(path) for path in layout.live_files("statuses")]
+    rows = connection.execute("FROM read_parquet(?) SELECT message_id, received_at, repeated_at, copies", [paths])
+    return [
+        (number, int(first.timestamp()) - NOON, [int(at.timestamp()) - NOON for at in again or []], copies)
+        for number, first, again, copies in rows.fetchall()
+    ]
+
+
+def test_every_receipt_is_kept_in_order_however_often_it_is_merged(connection, layout):
+    publish(connection, layout, {"received": NOON + 5}, {"received": NOON + 7, "message_id": 2})
+    publish(connection, layout, {"received": NOON + 9}, {"received": NOON + 3})
+    merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
+    assert receipts(connection, layout) == [(1, 3, [5, 9], 3), (2, 7, [], 1)]
+    publish(connection, layout, {"received": NOON + 8}, {"received": NOON + 1})
+    merged(connection, layout, {"w0": 3}, now=time.time() + 86400 * 1000)
+    assert names(layout) == [file(1, 3)]
+    assert receipts(connection, layout) == [(1, 1, [3, 5, 8, 9], 5), (2, 7, [], 1)]
+
+
+def test_what_is_merged_in_parts_is_whole_and_in_order(connection, layout, monkeypatch):
+    monkeypatch.setattr(compact, "CHUNK", 2)
+    for number in (1, 2):
+        publish(connection, layout, *({"message_id": one, "received": NOON + number} for one in (4, 2, 3, 1)))
+    merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
+    assert receipts(connection, layout) == [(number, 1, [2], 2) for number in (1, 2, 3, 4)]
+    assert list(layout.tmp.iterdir()) == []
+
+
+def test_a_merge_that_would_lose_an_event_publishes_nothing(connection, layout, monkeypatch):
+    each_once = compact._each_once
+    monkeypatch.setattr(compact, "_each_once", lambda *given: f"{each_once(*given)} HAVING message_id > 1")
+    for _ in range(2):
+        publish(connection, layout, {}, {"message_id": 2})
+    with pytest.raises(StoreError, match="would change how many events there are"):
+        merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
+    assert names(layout) == [file(1, 1), file(2, 2)]
+    assert list(layout.tmp.iterdir()) == []
+
+
+@pytest.mark.parametrize("becomes", ["narrower", "truncated"])
+def test_what_a_wider_file_does_not_hold_is_not_swept_and_all_else_is(connection, layout, becomes):
+    for _ in range(2):
+        publish(connection, layout, {})
+    merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
+    wide, narrow = (layout.event_file("statuses", TODAY, EventFile("w0", 1, last)) for last in (2, 1))
+    for last in (1, 2):
+        source = layout.event_file("statuses", TODAY, EventFile("w0", 1, last))
+        source.with_name(EventFile("w1", 1, last).name).write_bytes(source.read_bytes())
+    wide.write_bytes(narrow.read_bytes() if becomes == "narrower" else wide.read_bytes()[:-9])
+    swept = []
+    with pytest.raises(StoreError, match="does not hold all events"):
+        swept.extend(path.name for path in superseded(layout, before=time.time() + 1))
+    assert swept == [EventFile("w1", 1, 1).name]

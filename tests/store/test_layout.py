@@ -1,9 +1,9 @@
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
 from smsanalytics.errors import StoreError
-from smsanalytics.store.layout import EventFile, Layout, SegmentFile, live
+from smsanalytics.store.layout import FARTHEST, EventFile, Layout, SegmentFile, encoded_number, live, read_number
 
 
 def files(*ranges):
@@ -91,3 +91,69 @@ def test_a_directory_that_cannot_be_a_writer_is_no_slot(tmp_path):
     for name in ("w0", "r0", "lost+found", "W1", "w0 (copy)"):
         (tmp_path / "journal" / name).mkdir(parents=True)
     assert Layout(tmp_path).slots() == ["r0", "w0"]
+
+
+def test_files_that_count_are_narrowed_by_segments_and_by_date(tmp_path):
+    layout = Layout(tmp_path)
+    first, second = date(2026, 11, 21), date(2026, 11, 22)
+    for day, file in [
+        *((first, file) for file in files(("w0", 1, 1), ("w0", 2, 2), ("w0", 1, 2))),
+        *((second, file) for file in files(("w0", 3, 3), ("w1", 1, 1))),
+    ]:
+        path = layout.event_file("statuses", day, file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def found(**limits):
+        return [EventFile.parse(path.name) for path in layout.live_files("statuses", **limits)]
+
+    early, late = files(("w0", 1, 2)), files(("w0", 3, 3), ("w1", 1, 1))
+    assert found() == early + late
+    assert found(published={"w0": 2}) == early
+    assert found(published={"w0": 1}) == files(("w0", 1, 1))  # what supersedes it is not published yet
+    assert found(published={"w1": 1}) == files(("w1", 1, 1))
+    assert found(published={}) == []
+    assert found(after={}) == early + late
+    assert found(after={"w0": 1, "w1": 1}) == files(("w0", 1, 2), ("w0", 3, 3))
+    assert found(after={"w0": 2}) == late
+    assert found(after={"w0": 3, "w1": 1}) == []
+    midnight = datetime(2026, 11, 22, tzinfo=UTC)
+    assert found(until=midnight) == early + late
+    assert found(until=(midnight - timedelta(seconds=1)).astimezone(timezone(timedelta(hours=3)))) == early
+
+
+@pytest.mark.parametrize(
+    ("counter", "published", "last"),
+    [
+        pytest.param(5 + FARTHEST, 4, 5 + FARTHEST, id="far"),
+        pytest.param(6 + FARTHEST, 4, 5, id="too-far"),
+        pytest.param(4 + 2 * FARTHEST, 4 + FARTHEST, 4 + 2 * FARTHEST, id="each-vouches-for-the-next"),
+        pytest.param(4, 4 + 2 * FARTHEST, 5, id="published-too-far"),
+    ],
+)
+def test_a_number_far_beyond_all_other_evidence_is_not_believed(tmp_path, counter, published, last):
+    layout = Layout(tmp_path)
+    slot = layout.slot("w0")
+    slot.mkdir(parents=True)
+    (slot / SegmentFile(5, date(2026, 11, 22), "sealed").name).touch()
+    (slot / "counter").write_bytes(encoded_number(counter))
+    (slot / "published").write_bytes(encoded_number(published))
+    assert layout.last_number("w0") == last
+
+
+@pytest.mark.parametrize(
+    ("content", "number"),
+    [
+        pytest.param(encoded_number(12), 12, id="whole"),
+        pytest.param(encoded_number(12).replace(b"12", b"13"), None, id="of-another-number"),
+        pytest.param(encoded_number(12)[:-2], None, id="checksum-torn"),
+        pytest.param(b"12\n", 12, id="of-an-older-version"),
+        pytest.param(b"12", 12, id="without-a-line-end"),
+        pytest.param(b"12 13", None, id="two-numbers"),
+        pytest.param(b"", None, id="empty"),
+    ],
+)
+def test_a_small_file_holds_a_number_or_none(tmp_path, content, number):
+    (tmp_path / "counter").write_bytes(content)
+    assert read_number(tmp_path / "counter") == number
+    assert read_number(tmp_path / "absent") is None
