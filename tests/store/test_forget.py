@@ -23,6 +23,7 @@ from tracing import ON_THE_DISK, calls_of
 from smsanalytics import open_store
 from smsanalytics.errors import MalformedRecord
 from smsanalytics.store import records
+from smsanalytics.store.forget import forget_in
 from smsanalytics.store.journal import Journal, entry, is_whole, line
 from smsanalytics.store.layout import EventFile, Layout, SegmentFile
 from smsanalytics.store.live import Live
@@ -100,6 +101,11 @@ def full(tmp_path_factory):
 def forget(data, *arguments, prefix=(), phone=PHONE, **environment):
     command = [*prefix, sys.executable, "-m", "smsanalytics", "forget", phone, "--yes", "--data", str(data), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=data.parent)
+
+
+def forgotten(layout):
+    with Maintenance(layout, {}) as maintenance:
+        return forget_in(layout, maintenance, Number.of(PHONE, Privacy()))
 
 
 def holding(data, *numbers):
@@ -305,3 +311,71 @@ def test_no_number_at_all_is_an_error_that_does_not_show_it():
 def test_of_the_store_there_is_no_directory(tmp_path):
     done = forget(Path(tmp_path / "nowhere"))
     assert (done.returncode, "there is no store at" in done.stderr) == (2, True)
+
+
+def stuck(layout):
+    """A segment that a newer version wrote: it and those after it are not published."""
+    layout.slot("w0").mkdir(parents=True)
+    written = line(event(message_id="1", phone=OTHER, status="1"), UNIX * 10**6)
+    newer = written[: written.rindex(b',"crc"')].replace(b'{"v":1', b'{"v":2')
+    path = layout.slot("w0") / SegmentFile(1, NOON.date(), "sealed").name
+    path.write_bytes(b'%s,"crc":"%08x"}\n' % (newer, zlib.crc32(newer)))
+    return path
+
+
+def test_a_segment_stays_when_nothing_is_left_in_it_and_another_file_of_the_journal_goes(tmp_path):
+    layout = Layout(tmp_path / "data")
+    first = stuck(layout)
+    before = first.read_bytes()
+    second = first.with_name(SegmentFile(2, NOON.date(), "sealed").name)  # its number must not be given again
+    refused = event("rejected", reason="signature", remote="", body=base64.b64encode(PHONE.encode()).decode())
+    lines = [event(message_id="2", phone="+" + PHONE, status="1"), refused]
+    second.write_bytes(b"".join(line(one, UNIX * 10**6) for one in lines) + b"torn " + PHONE.encode() + b"\n")
+    quarantine = layout.slot("w0") / "quarantine"
+    quarantine.mkdir()
+    (quarantine / "0000000001.lines").write_bytes(PHONE.encode())
+    (quarantine / "0000000002.lines").write_bytes(b"torn\n" + PHONE.encode() + b"\nothers")
+    done = forgotten(layout)
+    assert [sentence.partition(":")[0] for sentence in done.left] == ["not everything could be published"]
+    assert (done.rows, done.files) == ({"journal": 5}, {"journal": 3})
+    assert (first.read_bytes(), second.read_bytes()) == (before, b"")
+    assert [(path.name, path.read_bytes()) for path in quarantine.iterdir()] == [("0000000002.lines", b"torn\nothers")]
+
+
+def test_what_a_living_reader_has_spilled_stays_and_of_a_dead_one_goes(tmp_path):
+    layout = Layout(tmp_path / "data")
+    (layout.tmp / "spill").mkdir(parents=True)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    own, others = (layout.tmp / "spill" / f"duckdb_temp_{pid}_0.block" for pid in (os.getpid(), dead.pid))
+    for path in (own, others, layout.tmp / "part-w0.jsonl"):
+        path.write_bytes(b"spilled")
+    assert forgotten(layout).complete
+    assert [path for path in layout.tmp.rglob("*") if path.is_file()] == [own]
+
+
+def test_a_file_that_cannot_be_read_and_a_foreign_one_are_named_and_all_others_are_rewritten(tmp_path):
+    layout = Layout(tmp_path / "data")
+    for phone in (PHONE, OTHER):
+        writer = Journal(layout, "w0", now=lambda: UNIX * 10**9)
+        writer.write(
+            [event(message_id="1", phone=phone, status="1"), event("confirmation", phone=phone, called_at="1")]
+        )
+        writer.close()
+    with Maintenance(layout, {}) as maintenance:
+        maintenance.run()
+    damaged = layout.event_file("confirmations", NOON.date(), EventFile("w0", 1, 1))
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    (layout.data / "notes.txt").write_text(f"call {PHONE}")
+    done = forgotten(layout)
+    assert not done.complete
+    assert done.left == [
+        f"{damaged.relative_to(layout.data)} cannot be read; move it out of the store",
+        "notes.txt holds it, and is no file of the store: remove it",
+    ]
+    assert done.rows == {"statuses": 1, "messages": 1}
+    assert open_store(layout.data).statuses().select("phone").fetchall() == [(OTHER,)]
+    assert open_store(layout.data).messages().select("phone").fetchall() == [(OTHER,)]
+    (layout.data / "notes.txt").unlink()
+    damaged.unlink()
+    assert forgotten(layout).complete
