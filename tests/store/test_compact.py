@@ -213,3 +213,24 @@ def test_what_a_wider_file_does_not_hold_is_not_swept_and_all_else_is(connection
     with pytest.raises(StoreError, match="does not hold all events"):
         swept.extend(path.name for path in superseded(layout, before=time.time() + 1))
     assert swept == [EventFile("w1", 1, 1).name]
+
+
+def test_a_copy_of_a_status_without_a_time_is_a_copy_though_its_receipt_stands_for_the_time(connection, layout):
+    for second in (5, 3):
+        publish(connection, layout, {"at": None, "received": NOON + second})
+    [path] = merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
+    query = "SELECT epoch(status_at)::BIGINT, epoch(received_at)::BIGINT, copies FROM read_parquet(?)"
+    assert connection.execute(query, [str(path)]).fetchall() == [(NOON + 3, NOON + 3, 2)]
+
+
+def test_what_comes_after_a_merge_waits_an_hour_too(connection, layout):
+    tomorrow = NOON + 86400
+    for _ in range(2):
+        publish(connection, layout, {})
+    merged(connection, layout, {"w0": 2}, now=time.time() + 2 * HOUR)
+    written(layout, 9 * HOUR, now=tomorrow)
+    publish(connection, layout, {})
+    late = layout.event_file("statuses", TODAY, EventFile("w0", 3, 3))
+    os.utime(late, (tomorrow - HOUR + 1, tomorrow - HOUR + 1))
+    assert not merged(connection, layout, {"w0": 3}, now=tomorrow)
+    assert merged(connection, layout, {"w0": 3}, now=tomorrow + 1)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from smsanalytics.errors import StoreError
 from smsanalytics.store.flush import flush
 from smsanalytics.store.journal import VERSION, Journal, entry, line, recover
-from smsanalytics.store.layout import Layout
+from smsanalytics.store.layout import Layout, read_number
 from smsanalytics.store.live import Live
 from smsanalytics.store.maintenance import Maintenance
 from smsanalytics.store.schema import EVENT_TABLES, TABLE_OF_KIND
@@ -544,3 +544,37 @@ def test_a_line_received_on_another_date_than_its_segment_is_of_no_table_but_rej
     assert [(row["reason"], row["received_at"]) for row in rows(layout, "rejected")] == [("journal", midnight)] * 2
     assert {row["body"] + b"\n" for row in rows(layout, "rejected")} == {lines[0], lines[2]}
     assert {path.parent.name for path in layout.data.rglob("*.parquet")} == {f"date={NOON.date()}"}
+
+
+def test_a_line_that_cannot_be_read_keeps_its_receipt_where_that_is_of_the_date(layout):
+    midnight = STAMP - 12 * 3600 * 10**6
+    last = midnight + 86_400 * 10**6 - 1
+    layout.slot("w0").mkdir(parents=True)
+    stamps = [midnight - 1, midnight, midnight + 1, last, last + 1]
+    altered = [line(event(message_id="2"), stamp).replace(b'"2"', b'"3"') for stamp in stamps]
+    (layout.slot("w0") / "0000000001.2026-11-22.sealed").write_bytes(b"".join(altered))
+    with Maintenance(layout, {}) as maintenance:
+        assert maintenance.run().unreadable == 5
+    received = sorted(round(row["received_at"].timestamp() * 10**6) for row in rows(layout, "rejected"))
+    assert received == [midnight, midnight, midnight, midnight + 1, last]
+
+
+def test_a_segment_without_events_is_published_too_and_its_number_stays_taken(layout):
+    layout.slot("w0").mkdir(parents=True)
+    for seq in (4, 5):
+        (layout.slot("w0") / f"000000000{seq}.2026-11-22.sealed").touch()
+    with Maintenance(layout, {}) as maintenance:
+        assert [one.seq for one in maintenance.run().flushed] == [4, 5]
+    assert read_number(layout.slot("w0") / "published") == 5
+    assert (layout.published("w0"), layout.last_number("w0")) == (5, 5)
+
+
+def test_it_stops_before_a_segment_that_is_still_open(layout):
+    layout.slot("w0").mkdir(parents=True)
+    for seq, state in ((1, "sealed"), (2, "open"), (3, "sealed")):
+        (layout.slot("w0") / f"000000000{seq}.2026-11-22.{state}").write_bytes(line(event(message_id=str(seq)), STAMP))
+    layout.tmp.mkdir()
+    with connect(layout) as connection:
+        assert [done.seq for done in flush(connection, layout, "w0", {})] == [1]
+    assert [segment.seq for segment in layout.segments("w0")] == [2, 3]
+    assert layout.published("w0") == 1

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
-from histories import collect, differences, sends_over_months, statuses_over_months
+import oracle
+from histories import BASE, collect, differences, sends_over_months, statuses_over_months
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from smsanalytics.store.compact import jobs
 from smsanalytics.store.flush import flush
 from smsanalytics.store.fold import fold
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.live import Live
+from smsanalytics.store.live import Live, Span
 from smsanalytics.store.maintenance import sweep
 from smsanalytics.store.tables import Tables, connect
 
@@ -135,3 +136,28 @@ def test_any_steps_in_any_order_fold_to_what_brute_force_counts(drawn, small, ch
         world.do("rebuild")
         assert world.rows() == folded
         world.connection.close()
+
+
+def test_the_span_of_a_date_reaches_over_all_of_its_messages(tmp_path):
+    layout = Layout(tmp_path)
+    layout.tmp.mkdir()
+    nothing = dict.fromkeys(oracle.TERMS + oracle.NETWORK)
+    status = {"account": "default", "phone": "79001230001", "status": 1, "err": 0, "hlr": False, **nothing}
+    times = [(1, 3600), (1, 9000), (2, 7200), (3, None)]
+    collect(
+        layout,
+        [
+            status | {"message_id": number, "at": BASE + second if second else None, "received": BASE + 10_000}
+            for number, second in times
+        ],
+    )
+    with connect(layout) as connection:
+        list(flush(connection, layout, "w0", {}))
+        fold(connection, layout)
+    live = Live.read(layout)
+    first, last = (datetime.fromtimestamp(BASE + second, UTC) for second in (3600, 10_000))
+    assert live.spans == {first.date(): Span(first, last, last, rows=3, untimed=1)}
+    [path] = live.files(layout)
+    second = timedelta(seconds=1)
+    assert live.files(layout, start=last, end=first + second) == [path]
+    assert live.files(layout, start=last + second) == live.files(layout, end=first) == []

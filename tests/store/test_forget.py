@@ -379,3 +379,17 @@ def test_a_file_that_cannot_be_read_and_a_foreign_one_are_named_and_all_others_a
     (layout.data / "notes.txt").unlink()
     damaged.unlink()
     assert forgotten(layout).complete
+
+
+def test_a_number_in_digits_of_another_script_is_found_in_utf_16_too():
+    wide = "".join(chr(0xFEE0 + ord(digit)) for digit in PHONE).encode("utf-16")
+    assert b"\0" not in wide
+    assert Number.of(PHONE, Privacy()).mentioned(wide)
+
+
+@pytest.mark.parametrize("stored", ["79001230001", "89001230001", "9001230001"])
+def test_each_pseudonym_of_a_number_is_found_and_struck_out_of_a_text(stored):
+    number, token = Number.of(PHONE, Privacy(KEY)), Privacy(KEY).pseudonym(stored)
+    assert number.mentioned(f"note={token}".encode())
+    assert number.struck(f"of {token}.") == "of ***."
+    assert not Number.of(OTHER, Privacy(KEY)).mentioned(token.encode())

@@ -330,5 +330,31 @@ def test_who_listed_messages_can_read_them_after_they_were_given_up(layout):
 def test_messages_that_are_given_up_do_not_come_back_when_nothing_says_which_count(layout):
     give_up(layout, {"messages": 10})
     layout.live_messages.unlink()
+    (layout.messages / "date=2026-11-15").mkdir()  # of a fold that was killed
     run(layout)
     assert sorted(Live.read(layout).generations) == [MIDDLE, TODAY]
+
+
+def test_a_look_by_a_clock_that_was_ahead_or_stood_still_is_no_look(layout):
+    days = {"statuses": 10}
+    for now in (NOON + timedelta(days=36_500), NOON, NOON):
+        assert expire(layout, days, now=now) == {}
+        assert layout.kept_from() == {}
+    assert expire(layout, days, now=NOON + timedelta(hours=1)) == {"statuses": 1}
+
+
+def test_messages_whose_events_are_gone_outlive_a_crash_while_what_counts_is_made_again(layout, monkeypatch):
+    give_up(layout, {"statuses": 10})
+    later(layout)
+    give_up(layout, {"statuses": 10})
+    layout.live_messages.unlink()
+
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("smsanalytics.store.fold.write", crash)
+    with pytest.raises(KeyboardInterrupt):
+        run(layout)
+    monkeypatch.undo()
+    run(layout)
+    assert count(open_store(layout.data)) == [3, 3]
