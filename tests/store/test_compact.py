@@ -143,6 +143,9 @@ def test_names_that_contradict_one_another_stop_it(connection, layout):
         path.with_name(file(first, last)).write_bytes(path.read_bytes())
     with pytest.raises(StoreError, match="overlap"):
         merged(connection, layout, {"w0": 5}, now=time.time() + 2 * HOUR)
+    stuck = []
+    assert list(jobs(layout, {"w0": 5}, stuck, now=time.time() + 2 * HOUR)) == []
+    assert len(stuck) == 1
 
 
 def test_what_is_hidden_is_kept_so_that_messages_made_anew_are_the_same(connection, layout):
