@@ -57,6 +57,8 @@ def expire(layout: Layout, days: Mapping[str, int], *, now: datetime | None = No
     _remove(layout, before)
     if looked_at and timedelta(0) <= now - looked_at < APART:
         return {}
+    if any(day >= now.date() for day in before.values()):
+        return {}  # a clock that is behind what was given up is wrong, and its look is none
     after = _ended(layout, days, looked_at.date()) if looked_at and looked_at <= now else before
     given_up = {table: _count(layout, table, before.get(table), day) for table, day in after.items()}
     said = {table: str(day) for table, day in sorted(after.items())}

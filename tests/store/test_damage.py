@@ -218,9 +218,12 @@ def test_a_damaged_file_costs_no_row_but_its_own(snapshots, tmp_path, what, dama
     if answer is not None:  # what is gone with an event file is gone; all else is answered right
         assert answer == right or path.suffix == ".parquet"
     assert events(layout) >= elsewhere
-    for after in ("maintain", "compact") * 2:  # as the maintenance goes on
+    for after in ("maintain", "compact"):  # as the maintenance goes on
         with contextlib.suppress(SmsAnalyticsError):
             do(layout, after)
+    if any("--rebuild" in problem for problem in layout.found_problems()):  # the cure that it names
+        with Maintenance(layout, {}) as maintenance:
+            maintenance.run(anew=True)
     assert events(layout) >= elsewhere
     if path.suffix in (".json", "") and what != "retention.json":  # these can be derived: nothing is missing in the end
         assert {table for table, _ in acknowledged} == {"statuses", "sends", "incoming"}
