@@ -17,4 +17,4 @@ def stored(**columns):
 
 
 def code(status, err=None):
-    return (status + 128) * 2**16 + (0 if err is None else err + 1)
+    return (status + 129) * 2**16 + (0 if err is None else err + 1)

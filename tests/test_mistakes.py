@@ -146,10 +146,12 @@ def test_10_an_empty_text_is_an_incoming_sms(tmp_path):
 
 def test_11_late_events_count(tmp_path):
     """A message was given up when its delivery is told: from then on it is delivered, at the time the status says."""
+    sent = SEVEN - 40 * 86400
     with Receiver(tmp_path) as collector:
-        assert collector.post(status_body(1042, ONE, 0, ts=SEVEN), at=SEVEN + 1) == 200
-        assert collector.post(status_body(1042, ONE, 1, ts=SEVEN + 7), at=SEVEN + 29 * 86400) == 200
-    [waiting] = rows(collector.store.messages(as_of="2026-12-01"), "state, delivery_seconds")
+        assert collector.post(status_body(1042, ONE, 0, ts=sent), at=sent + 1) == 200
+        assert collector.post(status_body(1042, ONE, 1, ts=sent + 7), at=sent + 29 * 86400) == 200
+    before = datetime.fromtimestamp(sent + 9 * 86400, UTC)
+    [waiting] = rows(collector.store.messages(as_of=before), "state, delivery_seconds")
     [told] = rows(collector.store.messages(), "state, delivery_seconds")
     assert (waiting, told) == (("stuck", None), ("delivered", 7))
 

@@ -104,7 +104,7 @@ _EVENTS = """
         min(status_at) AS cohort, bool_or(status IN (1, 2, 4)) AS delivered,
         bool_or(status IN (3, 6, 20, 22, 23, 24, 25)) AS failed,
         bool_or(status NOT IN (-2, -1, 0, 1, 2, 3, 4, 6, 20, 22, 23, 24, 25)) AS unknown,
-        max((epoch_us(status_at) // 1000000) * 16777216 + (status + 128) * 65536 + coalesce(err + 1, 0))
+        max((epoch_us(status_at) // 1000000) * 33554432 + (status + 129) * 65536 + coalesce(err + 1, 0))
             FILTER (status IN (3, 6, 20, 22, 23, 24, 25)) AS failed_code,
         epoch_us(min(status_at) FILTER (status IN (1, 2, 4))) // 1000000 AS done,
         epoch_us(min(status_at) FILTER (status IN (-2, -1, 0))) // 1000000 AS start,
@@ -180,11 +180,11 @@ _COST = """,
     FROM groups WHERE submitted > 0 ORDER BY ALL"""
 _FAILURES = """,
     causes AS (
-        SELECT CASE WHEN inside AND NOT delivered AND failed THEN failed_code % 16777216 END AS cause,
+        SELECT CASE WHEN inside AND NOT delivered AND failed THEN failed_code % 33554432 END AS cause,
             count(*) AS n, count(*) FILTER (NOT inside) AS excluded
         FROM messages GROUP BY ALL
     )
-    SELECT cause // 65536 - 128 AS status, nullif(cause % 65536, 0) - 1 AS err, n,
+    SELECT cause // 65536 - 129 AS status, nullif(cause % 65536, 0) - 1 AS err, n,
         (sum(n) OVER ())::BIGINT AS failed, n / sum(n) OVER () AS failure_share,
         (SELECT sum(excluded) FROM causes)::BIGINT AS excluded_n
     FROM causes WHERE cause IS NOT NULL ORDER BY n DESC, status, err"""

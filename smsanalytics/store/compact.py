@@ -158,11 +158,13 @@ def superseded(layout: Layout, *, before: float) -> Iterator[Path]:
     lacking = []
     with connect(layout, memory=MEMORY) as connection:
         tables = Tables(layout, connection)
-        for table, wider, covered in _covered(layout):
+        for table, day, wider_file, files in _covered(layout):
+            wider, *covered = (layout.event_file(table, day, file) for file in (wider_file, *files))
             if wider.stat().st_mtime >= before:
                 continue
             try:
-                whole = tables.receipts(table, [wider]) >= tables.receipts(table, covered)
+                held = [layout.event_file(table, day, file) for file in live(files)]  # as if there were no wider one
+                whole = tables.receipts(table, [wider]) >= tables.receipts(table, held)
             except StoreError:
                 whole = False
             if whole:
@@ -176,8 +178,8 @@ def superseded(layout: Layout, *, before: float) -> Iterator[Path]:
         )
 
 
-def _covered(layout: Layout) -> Iterator[tuple[str, Path, list[Path]]]:
-    """Each file that supersedes others, with its table and these."""
+def _covered(layout: Layout) -> Iterator[tuple[str, date, EventFile, list[EventFile]]]:
+    """Each file that supersedes others, with its table and date, and these."""
     for table in EVENT_TABLES:
         for day, files in layout.event_files(table).items():
             try:
@@ -188,5 +190,4 @@ def _covered(layout: Layout) -> Iterator[tuple[str, Path, list[Path]]]:
             for wider in counting:
                 own = [file for file in rest if file.writer == wider.writer and wider.first <= file.first <= wider.last]
                 if own:
-                    paths = [layout.event_file(table, day, file) for file in (wider, *own)]
-                    yield table, paths[0], paths[1:]
+                    yield table, day, wider, own

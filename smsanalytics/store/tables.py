@@ -195,10 +195,10 @@ class Tables:
         told = events.select(f"* {copies}, row_number() OVER ({same} ORDER BY {order}) AS telling")
         return told.filter("telling = 1").select("* EXCLUDE (telling)")
 
-    def newest(self) -> datetime | None:
-        """The newest receipt of anything but refused callbacks, UTC."""
+    def newest(self, *, until: datetime | None = None) -> datetime | None:
+        """The newest receipt of anything but refused callbacks, UTC; by default the clock bounds what is believed."""
         files = {table: self.layout.live_files(table) for table in EVENT_TABLES if table != "rejected"}
-        until = datetime.now(UTC) + AHEAD
+        until = until or datetime.now(UTC) + AHEAD
         found = [at for table, paths in files.items() if (at := self.newest_of(table, paths, until=until))]
         if folded := Live.read(self.layout).as_of:  # what it was folded from may be given up, or forgotten
             found.append(folded)

@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
         pytest.param({"failed_code": code(20, 13), "open_code": code(0)}, "failed", 20, 13, id="failed"),
         pytest.param({"failed_code": code(3), "delivered_code": code(1, 0)}, "delivered", 1, 0, id="delivery-wins"),
         pytest.param({"unknown_code": code(33, 65534)}, "unknown", 33, 65534, id="unknown"),
-        pytest.param({"unknown_code": code(-128)}, "unknown", None, None, id="status-that-is-no-code"),
+        pytest.param({"unknown_code": code(-129)}, "unknown", None, None, id="status-that-is-no-code"),
         pytest.param({}, "pending", None, None, id="sent-and-not-heard-of"),
     ],
 )

@@ -32,8 +32,8 @@ def stored(rows):
 
     def codes(statuses):
         made = [
-            int(chance.integers(0, 9)) * 2**24
-            + (int(chance.choice(statuses)) + 128) * 2**16
+            int(chance.integers(0, 9)) * 2**25
+            + (int(chance.choice(statuses)) + 129) * 2**16
             + int(chance.integers(0, 300))
             for _ in range(rows)
         ]
@@ -45,7 +45,7 @@ def stored(rows):
         "delivered_code": codes(DELIVERED),
         "failed_code": codes(FAILED),
         "open_code": codes(OPEN),
-        "unknown_code": codes([33, -128, 127]),
+        "unknown_code": codes([33, -129, -128, 127]),
         "hlr": chance.random(rows) < 0.2,
         "test_mode": chance.random(rows) < 0.1,
         "type": pd.array(some([int(one) for one in chance.integers(0, 8, rows)]), dtype="Int64"),

@@ -160,7 +160,7 @@ def _goes_on(data: Path, dates: dict[str, set[str]]) -> float:
         _watch(data, dates)
         published = data / "journal" / "w0" / "published"
         folded = data / "messages" / "live.json"
-        if published.exists() and int(published.read_text()) > begun and folded.exists():
+        if published.exists() and int(published.read_text().split()[0]) > begun and folded.exists():
             text = folded.read_text()
             if duckdb.execute("SELECT json_extract($1, '$.folded.w0')::INTEGER", [text]).fetchall()[0][0] > begun:
                 break
@@ -169,7 +169,7 @@ def _goes_on(data: Path, dates: dict[str, set[str]]) -> float:
 
 
 def _last_number(data: Path) -> int:
-    return int((data / "journal" / "w0" / "counter").read_text())
+    return int((data / "journal" / "w0" / "counter").read_text().split()[0])
 
 
 def _watch(data: Path, dates: dict[str, set[str]]) -> None:

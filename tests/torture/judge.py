@@ -599,7 +599,7 @@ def _status_row(texts: Mapping[str, object], account: Account, now: int) -> dict
     columns: dict[str, object] = {
         "message_id": int(texts["message_id"]),
         "phone": _phone(texts["phone"]),
-        "status": _whole(texts["status"], -127, 127),
+        "status": _whole(texts["status"], -128, 127),
         "err": _whole(texts.get("err"), 0, 65534),
         "status_at": _moment(at),  # None for the moment of receipt
         "time_source": "ts" if believed[0] else "time" if believed[1] else "received",
@@ -607,6 +607,7 @@ def _status_row(texts: Mapping[str, object], account: Account, now: int) -> dict
         "parts": _whole(texts.get("parts"), 0, 2**31 - 1),
         "cost": _money(texts.get("cost")),
         "flag": _whole(texts.get("flag"), 0, 2**31 - 1),
+        "claimed_at": _moment(time) if at is None and "status_at" not in texts else None,
     }
     columns |= {name: texts.get(name) for name in ("sender", "operator", "mcc", "mnc", "country", "region")}
     columns["hlr"] = columns["type"] == 4 or any(
@@ -628,6 +629,7 @@ def _incoming_row(texts: Mapping[str, object], account: Account, now: int) -> di
         "to_number": re.sub("[^0-9]", "", texts["to_number"]),
         "text": texts["text"],
         "sent_at": _moment(at),
+        "claimed_at": _moment(time) if at is None and "sent_at" not in texts else None,
     }
     lost = [name for name in ("phone", "to_number") if columns[name] != texts[name]]
     lost += ["incoming_id"] if columns["incoming_id"] is None else []

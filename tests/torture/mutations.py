@@ -33,7 +33,7 @@ CONNECTIONS = 32
 SHOWN = 3  #: of what is wrong, for each chunk
 TABLES = ("statuses", "incoming", "confirmations", "call_events")
 Judged = tuple[Account, bytes, Verdict]
-REST = ("received_at", "copies")  #: columns that are looked at, and not compared
+REST = ("received_at", "repeated_at", "copies")  #: columns that are looked at, and not compared
 
 
 def run(folder: Path, rounds: int) -> Outcome:
