@@ -97,9 +97,11 @@ def fold(
     news = _files(layout, published, after=live.ahead)
     due = due or tables.rows([path for paths in news.values() for path in paths]) > CHUNK
     files = _files(layout, published, after=live.folded) if due else news
-    newest = [at for table, several in files.items() if (at := tables.newest_of(table, several, until=now + AHEAD))]
-    as_of = max([*newest, *([before.as_of] if before.as_of else [])], default=None)
-    if as_of is None or (live is before and not newest):
+    as_of = max(
+        [*_newest(tables, files, until=now + AHEAD), *([before.as_of] if before.as_of else [])],
+        default=max(_newest(tables, files, until=datetime.max.replace(tzinfo=UTC)), default=None),  # a clock behind all
+    )
+    if as_of is None or (live is before and not any(files.values())):
         if live is before:
             _note_nothing(layout, live, published, gathered_at=now if due or not pending else None)
         return False
@@ -162,6 +164,10 @@ def _confirmed(layout: Layout, live: Live, published: dict[str, int]) -> dict[st
 
 def _files(layout: Layout, published: Mapping[str, int], after: Mapping[str, int]) -> dict[str, list[Path]]:
     return {table: layout.live_files(table, published=published, after=after) for table in FOLDED}
+
+
+def _newest(tables: Tables, files: Mapping[str, Sequence[Path]], until: datetime) -> list[datetime]:
+    return [at for table, several in files.items() if (at := tables.newest_of(table, several, until=until))]
 
 
 def _note_nothing(layout: Layout, live: Live, published: Mapping[str, int], gathered_at: datetime | None) -> None:

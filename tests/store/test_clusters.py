@@ -71,3 +71,23 @@ def test_where_messages_begin(tmp_path, events, begin, at_once):
     messages = open_store(tmp_path).messages().select("coalesce(least(sent_at, first_status_at)) AS begin")
     assert sorted(at for (at,) in messages.fetchall()) == begin
     assert [*Live.read(layout).generations] == [date(at.year, at.month, at.day) for at in begin]
+
+
+@pytest.mark.parametrize("years", [-50, -1, 1, 70], ids=lambda years: f"the-clock-is-{years}-years-off")
+@pytest.mark.parametrize("before", [[], [status(FIRST)]], ids=["first", "not-first"])
+def test_no_message_is_left_out_by_a_clock_that_is_wrong(tmp_path, years, before):
+    layout, events = Layout(tmp_path), [*before, status(FIRST + DAY)]
+    for number, (received, kind, fields) in enumerate(events):
+        writer = Journal(layout, f"w{number}", now=lambda at=received: int(at.timestamp()) * 10**9)
+        writer.write([entry(account="default", kind=kind, signed_by="md5", key="k", fields=fields, extra={})])
+        writer.close()
+        with Maintenance(layout, {}) as maintenance:
+            if number < len(before):
+                maintenance.run()
+            else:
+                maintenance._publish(f"w{number}", [])
+                fold_module.fold(maintenance._connection, layout, now=FIRST + timedelta(days=365 * years))
+                assert not maintenance.run().folded
+    assert len(open_store(tmp_path).messages().fetchall()) == 1
+    assert Live.read(layout).spans[FIRST.date() if before else (FIRST + DAY).date()].until == FIRST + DAY
+    assert open_store(tmp_path).as_of == (FIRST if before and years < 0 else FIRST + DAY)

@@ -194,7 +194,9 @@ def _judge(data: Path, load: Load, dates: dict[str, set[str]], outcome: Outcome)
     outcome.twice = sum(times > 1 for times in stored.values())
     outcome.unintended = sum(count for status, count in load.answers.items() if status != 200)
     if sorted(number for (number,) in folded) != sorted(stored):
-        outcome.wrong.append("messages are not those of the statuses, each once")
+        numbers = [number for (number,) in folded]
+        lacking, more = len(set(stored) - set(numbers)), len(numbers) - len(set(numbers))
+        outcome.wrong.append(f"messages are not those of the statuses, each once: {lacking} lacking, {more} too many")
     if strays:
         outcome.wrong.append(f"files of {strays} hold rows of other dates")
     if twice := {number: seen for number, seen in dates.items() if len(seen) > 1}:
