@@ -58,7 +58,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "store.durable",
         "store.journal",
         "store.layout",
-        "store.live",
+        "store.freshness",
         "store.space",
         "store.national",
         "numbering",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from smsanalytics.doctor.finding import Finding, fail, ok, warn
 from smsanalytics.settings import Settings
+from smsanalytics.store.freshness import newest_receipt
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.tables import Tables, connect
 
 UNSYNCHRONISED = 0x0040  # STA_UNSYNC
 TOLERANCE = timedelta(seconds=5)
@@ -33,8 +33,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     """Whether days and delays will be right."""
     yield _kept_right()
     layout, now = Layout(settings.data), datetime.now(UTC)
-    with connect(layout, memory="500MB") as connection:
-        newest = Tables(layout, connection).newest(until=datetime.max.replace(tzinfo=UTC))
+    newest = newest_receipt(layout)
     days = [one.date for writer in layout.slots() for one in layout.segments(writer)]
     if (newest and now < newest - TOLERANCE) or any(day > now.date() for day in days):
         shown = f"{newest:%Y-%m-%d %H:%M} UTC" if newest and now < newest else f"{max(days)}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from smsanalytics.store.layout import live
+from smsanalytics.store.layout import Layout, live
 from smsanalytics.store.live import Live
 from smsanalytics.store.schema import EVENT_TABLES
-from smsanalytics.store.tables import AHEAD, Tables
+from smsanalytics.store.tables import AHEAD, Tables, connect
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ def freshness(tables: Tables) -> Freshness:
     said = Live.read(tables.layout)
     newest = [at for table in EVENT_TABLES if table != "rejected" and (at := _newest(tables, table))]
     return Freshness(max(newest, default=None), said.as_of, said.complete_at or said.as_of)
+
+
+def newest_receipt(layout: Layout) -> datetime | None:
+    """The newest receipt of anything that is published, UTC, also where it is ahead of the clock."""
+    with connect(layout, memory="500MB") as connection:
+        return Tables(layout, connection).newest(until=datetime.max.replace(tzinfo=UTC))
 
 
 def _newest(tables: Tables, table: str) -> datetime | None:
