@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +13,8 @@ import uvicorn
 from signing import SECRET
 
 from smsanalytics import Store, open_store
-from smsanalytics.serving.collector import Collector
+from smsanalytics.collector import create_admin_app, create_app
+from smsanalytics.collector.collector import Collector
 from smsanalytics.settings import Settings
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.maintenance import Maintenance
@@ -50,19 +50,23 @@ class Receiver:
     def __enter__(self) -> Receiver:
         self._runner = asyncio.Runner()
         self._collector = Collector(self.settings, now=lambda: self.now * 10**9)
-        public, admin = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
-        self._ports = {PUBLIC_PORT: public.getsockname()[1], ADMIN_PORT: admin.getsockname()[1]}
-        self._running = self._collector.running(public)
-        self._runner.run(self._running.__aenter__())
-        app = self._collector.admin.app(contextlib.asynccontextmanager(_nothing))
-        self._admin = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
-        self._serving = self._runner.get_loop().create_task(self._admin._serve([admin]))
+        public = create_app(collector=self._collector)
+        self._lifespan = public.router.lifespan_context(public)
+        self._runner.run(self._lifespan.__aenter__())
+        self._ports, self._servers, self._serving = {}, [], []
+        for port, app in ((PUBLIC_PORT, public), (ADMIN_PORT, create_admin_app(beside=public))):
+            listener = socket.create_server(("127.0.0.1", 0))
+            self._ports[port] = listener.getsockname()[1]
+            self._servers.append(uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None)))
+            self._serving.append(self._runner.get_loop().create_task(self._servers[-1]._serve([listener])))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._admin.should_exit = True
-        self._runner.run(_ended(self._serving))
-        self._runner.run(self._running.__aexit__(None, None, None))
+        for server in self._servers:
+            server.should_exit = True
+        for serving in self._serving:
+            self._runner.run(_ended(serving))
+        self._runner.run(self._lifespan.__aexit__(None, None, None))
         self._runner.close()
         self.store = published(self.settings.data, self.settings.zones)
 
@@ -88,7 +92,7 @@ class Receiver:
 
     def seal(self) -> None:
         """Hand what was received over to the maintenance; it must be older than ``flush_seconds``."""
-        self._runner.run(self._collector._events.seal_if_due())
+        self._runner.run(self._collector.events.seal_if_due())
 
     async def _request(self, method: str, path: str, body: bytes, port: int) -> Answer:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[port])
@@ -102,14 +106,10 @@ class Receiver:
         lines, _, text = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
         await writer.wait_closed()
-        if keeping := self._collector._rejected._drain:  # a refusal is answered before it is kept, by this very clock
+        if keeping := self._collector.rejected._drain:  # a refusal is answered before it is kept, by this very clock
             await keeping
         status, *headers = lines.decode().split("\r\n")
         return Answer(int(status.split()[1]), dict(line.split(": ", 1) for line in headers), text.decode())
-
-
-async def _nothing(_: object) -> AsyncIterator[None]:
-    yield
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -1,1 +1,5 @@
-"""The public listener: from the bytes of a request to its answer. Small, and never runs a query."""
+"""Takes callbacks: ASGI applications that answer once an event is on the disk, and never run a query."""
+
+from smsanalytics.collector.app import create_admin_app, create_app
+
+__all__ = ["create_admin_app", "create_app"]

@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from starlette.types import Scope
+
 from smsanalytics.settings import DEFAULT_ACCOUNT, Settings
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
@@ -36,24 +38,41 @@ class Account:
     networks: tuple[Network, ...]
 
 
-def routes_of(settings: Settings) -> dict[bytes, Account]:
+def routes_of(settings: Settings) -> dict[str, Account]:
     """
     Path to account. One that has a token is found under no path without it.
 
     Examples
     --------
     >>> routes_of(Settings(accounts={"default": {}, "shop": {"path_token": "a-token-of-20-letters"}})).keys()
-    dict_keys([b'/callback', b'/callback/', b'/callback/default', b'/callback/default/',
-               b'/callback/shop/a-token-of-20-letters', b'/callback/shop/a-token-of-20-letters/'])
+    dict_keys(['/callback', '/callback/default', '/callback/shop/a-token-of-20-letters'])
     """
-    routes: dict[bytes, Account] = {}
+    routes: dict[str, Account] = {}
     for name, terms in terms_of(settings).items():
-        said = settings.accounts[name]
-        account = Account(name, terms, said.addresses)
-        token = f"/{said.path_token.get_secret_value()}" if said.path_token else ""
-        paths = [f"{PATH}/{name}{token}"] if token or name != DEFAULT_ACCOUNT else [PATH, f"{PATH}/{name}"]
-        routes |= {f"{path}{end}".encode(): account for path in paths for end in ("", "/")}
+        own = settings.accounts[name]
+        account = Account(name, terms, own.addresses)
+        token = f"/{own.path_token.get_secret_value()}" if own.path_token else ""
+        routes[f"{PATH}/{name}{token}"] = account
+        if name == DEFAULT_ACCOUNT and not token:
+            routes[PATH] = account
     return routes
+
+
+def path_of(scope: Scope) -> str:
+    """
+    The path below where an application is mounted, without the spellings that clients and proxies make of it.
+
+    Examples
+    --------
+    >>> path_of({"path": "/sms//callback/", "root_path": "/sms"})
+    '/callback'
+    """
+    path: str = scope["path"]
+    if (root := scope.get("root_path", "")) and path.startswith(f"{root}/"):
+        path = path[len(root) :]
+    if path.endswith("/") or "//" in path:
+        path = "/" + "/".join(filter(None, path.split("/")))
+    return path
 
 
 def terms_of(settings: Settings) -> Mapping[str, Terms]:
@@ -70,7 +89,7 @@ def terms_of(settings: Settings) -> Mapping[str, Terms]:
     }
 
 
-def client_of(peer: str, forwarded: Iterable[bytes], trusted: tuple[Network, ...]) -> Address | None:
+def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[Network, ...]) -> Address | None:
     """
     Tell who sent a request: the last address that is no trusted proxy; None where nobody can be believed.
 
@@ -95,6 +114,7 @@ def client_of(peer: str, forwarded: Iterable[bytes], trusted: tuple[Network, ...
     >>> client_of("127.0.0.1", [b"198.51.100.7"], proxies) is None
     True
     """
+    forwarded = [value for name, value in headers if name == b"x-forwarded-for"]
     hops = [hop.strip() for line in forwarded for hop in line.decode("latin-1").split(",")]
     address = _address(peer)
     if address is None or not is_among(address, trusted):

@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable
 from http import HTTPStatus
 
-RETRY = (("retry-after", "30"),)
+from starlette.types import Receive, Scope, Send
+
+Headers = list[tuple[bytes, bytes]]
+RETRY = {"retry-after": "30"}
 
 
-@dataclass(frozen=True)
 class Answer:
     """
-    An answer, the same for everybody.
+    An answer, the same for everybody; an ASGI application that gives it.
 
-    Attributes
+    Parameters
     ----------
     status : int
         Of HTTP.
     text : str
         What to check.
-    headers : tuple of (str, str)
+    headers : dict of str to str
         Beyond those that every answer has.
     closes : bool
         Whether the connection ends with it, for what comes next is not to be read.
     """
 
-    status: int
-    text: str
-    headers: tuple[tuple[str, str], ...] = ()
-    closes: bool = False
+    def __init__(self, status: int, text: str, headers: dict[str, str] | None = None, *, closes: bool = False) -> None:
+        self.status, self.body = status, text.encode()
+        every = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(self.body))}
+        closing = {"connection": "close"} if closes else {}
+        self.headers: Headers = [
+            (name.encode(), value.encode()) for name, value in (every | (headers or {}) | closing).items()
+        ]
 
-    def encoded(self, date: bytes, *, closes: bool, head: bool = False) -> bytes:
-        """As it goes over the wire, with the header ``date``; only its head where HEAD asked for it."""
-        before, after, text = self._parts
-        return before + date + (b"connection: close\r\n" + after if closes else after) + (b"" if head else text)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; each time with a list of its own, for what stands around may add to it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers]})
+        await send({"type": "http.response.body", "body": self.body})
 
-    @cached_property
-    def _parts(self) -> tuple[bytes, bytes, bytes]:
-        text = self.text.encode()
-        own = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
-        before = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
-        after = f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n{own}\r\n"
-        return before.encode(), after.encode(), text
+    def encoded(self, more: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+        """As it goes over the wire where no application is asked."""
+        head = b"".join(b"%s: %s\r\n" % header for header in [*more, *self.headers])
+        return b"HTTP/1.1 %d %s\r\n%s\r\n" % (self.status, HTTPStatus(self.status).phrase.encode(), head) + self.body
 
 
 STORED = Answer(200, "OK")
@@ -52,8 +53,8 @@ NOT_HTTP = Answer(400, "not HTTP/1.1 as it should be: check the proxy\n", closes
 NOT_AUTHENTIC = Answer(403, "not authentic: check that the secret in the handler address is the configured one\n")
 NOT_ALLOWED = Answer(403, "not from an allowed address: check addresses and trusted_proxies in the settings\n")
 NOT_FOUND = Answer(404, "nothing here: check account and token in the path of the handler address\n")
-NOT_POST = Answer(405, "callbacks are sent by POST: check the handler's method\n", (("allow", "POST"),))
-NOT_GET = Answer(405, "this is read by GET: check the method\n", (("allow", "GET, HEAD"),))
+NOT_POST = Answer(405, "callbacks are sent by POST: check the handler's method\n", {"allow": "POST"})
+NOT_GET = Answer(405, "this is read by GET: check the method\n", {"allow": "GET, HEAD"})
 TOO_SLOW = Answer(408, "the request took too long to arrive: check the network and the proxy\n", closes=True)
 TOO_LARGE = Answer(413, "too large for a callback: check max_body_bytes and max_header_bytes\n", closes=True)
 TOO_MANY = Answer(429, "too many connections of one address: check max_connections_per_address\n", RETRY, closes=True)

@@ -1,114 +1,354 @@
-"""Connections of the admin listener: so many at once, each within its deadlines, and none that leaves a traceback."""
+"""The connections of a listener: how many there may be, of whom, and until when each must have sent what it wants."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import time
+from collections import Counter
+from enum import Enum, auto
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from smsanalytics.collector.answer import BUSY, TOO_LARGE, TOO_SLOW, Answer
+from smsanalytics.collector.accounts import is_among, network_of
+from smsanalytics.collector.answer import BUSY, NOT_HTTP, STOPPING, TOO_LARGE, TOO_MANY, TOO_SLOW, Answer
+from smsanalytics.collector.monitor import Monitor
 from smsanalytics.settings import Settings
 
-CONNECTIONS = 100  #: at once; more are answered 503
-ANSWER_SECONDS = 60.0  #: within which a request that was read must be answered, and its answer be taken
+AHEAD = 32  #: requests that may be sent before the first of them is answered
+SENT_AWAY = 200  #: connections at once that get an answer though they may not come in
+LAST_CALLS_SECONDS = 0.5  #: within which who was let in before a stop may still send a request, and is served
+DRAIN_SECONDS = 10.0  #: how long requests under way may take after that
+LINGER_SECONDS = 2.0  #: how long what a refused request still sends is thrown away, so that it can read its answer
+SLACK_SECONDS = 1.0  #: more for a body than the application gives it, which answers
+SWEEP_SECONDS = 0.25
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class Connections:
     """
-    Speaks HTTP with one client of the admin listener.
+    All connections of a listener.
 
     Parameters
     ----------
-    limits : Settings
-        With the deadlines and sizes that the public listener has as well.
-    **given
-        What uvicorn hands to each of its protocols.
+    settings : Settings
+        With the limits.
+    most, of_an_address : int
+        How many there may be; those of a trusted proxy count for the former only.
+    body_bytes : int
+        The largest body that the application behind it takes.
+    idle_seconds : float
+        How long a connection without a request is kept.
+    monitor : Monitor, optional
+        Counts them, and what is answered here.
     """
 
-    def __init__(self, limits: Settings, **given: Any) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        most: int,
+        of_an_address: int,
+        body_bytes: int,
+        idle_seconds: float,
+        monitor: Monitor | None = None,
+    ) -> None:
+        self.settings, self.idle_seconds, self.monitor = settings, idle_seconds, monitor
+        self.most_bytes = settings.max_header_bytes + 2 * body_bytes  # with what chunks cost
+        self._most, self._of_an_address = most, of_an_address
+        self._open: dict[LimitedProtocol, str] = {}
+        self._of_network: Counter[str] = Counter()
+        self._sent_away: set[LimitedProtocol] = set()
+        self._stops_at = self._ends_at = float("inf")
+
+    def enter(self, connection: LimitedProtocol, peer: str) -> Answer | None:
+        """Let a connection in, or say why not."""
+        network = "" if self._is_trusted(peer) else network_of(peer)
+        full = len(self._open) >= self._most
+        if full or (network and self._of_network[network] >= self._of_an_address):
+            self._sent_away.add(connection)
+            if len(self._sent_away) > SENT_AWAY:
+                connection.transport.abort()
+            return BUSY if full else TOO_MANY
+        self._open[connection] = network
+        self._of_network[network] += 1
+        self._count()
+        return None
+
+    def leave(self, connection: LimitedProtocol) -> None:
+        """Forget a connection that is gone."""
+        self._sent_away.discard(connection)
+        if (network := self._open.pop(connection, None)) is not None:
+            self._of_network[network] -= 1
+            if not self._of_network[network]:
+                del self._of_network[network]
+            self._count()
+
+    def stop(self) -> None:
+        """Let requests come for a moment more, then only answer what is under way."""
+        if self._stops_at == float("inf"):
+            self._stops_at = time.monotonic() + LAST_CALLS_SECONDS
+            self._ends_at = self._stops_at + DRAIN_SECONDS
+
+    async def sweep(self) -> None:
+        """End what is overdue, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = time.monotonic()
+            for connection in (*self._open, *self._sent_away):
+                if now > self._ends_at:
+                    connection.transport.abort()
+                elif connection.deadline < now:
+                    connection.overdue()
+                elif now > self._stops_at:
+                    connection.stop()
+
+    def _count(self) -> None:
+        if self.monitor:
+            self.monitor.connections.set(len(self._open))
+
+    def _is_trusted(self, peer: str) -> bool:
+        try:
+            return is_among(ipaddress.ip_address(peer), self.settings.trusted_proxies)
+        except ValueError:
+            return False
+
+
+class Stage(Enum):
+    """What is expected next."""
+
+    REQUEST = auto()  # or nothing more
+    HEAD = auto()  # the rest of it
+    BODY = auto()
+    NOTHING = auto()  # whatever comes is thrown away
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """
+    Speaks HTTP/1.1 with one client.
+
+    Parameters
+    ----------
+    connections : Connections
+        Those of its listener.
+    **given
+        What uvicorn hands to each of its protocols.
+
+    Attributes
+    ----------
+    deadline : float
+        When it is `overdue`. [s, of the monotonic clock]
+    """
+
+    transport: _Transport  # type: ignore[assignment]
+
+    def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
-        self._limits = limits
-        self._timer: asyncio.TimerHandle | None = None
-        self._reads_head, self._head = True, 0
+        self._connections, self._limits = connections, connections.settings
+        self._stage = Stage.REQUEST
+        self.deadline = time.monotonic() + self._limits.header_seconds
+        self._bytes = self._unanswered = 0
+        self._refusal: Answer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let a client in, or send it away."""
-        super().connection_made(_Transport(transport))  # type: ignore[arg-type]
-        self._allow(self._limits.header_seconds)
-        if len(self.connections) > CONNECTIONS:
-            self._end(BUSY)
+        super().connection_made(_Transport(transport, self))  # type: ignore[arg-type]
+        if refusal := self._connections.enter(self, self.client[0] if self.client else ""):
+            self._refuse(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a client."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._connections.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head of a request is too large."""
-        super().data_received(data)
-        self._head = self._head + len(data) if self._reads_head else 0
-        if self._head > self._limits.max_header_bytes:
-            self._end(TOO_LARGE)
+        """Read on."""
+        if self._stage is Stage.NOTHING:
+            return
+        self._bytes += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+        except HttpParserError:
+            self._refuse(NOT_HTTP)
+        head = self._stage is Stage.HEAD
+        if self._bytes > (self._limits.max_header_bytes if head else self._connections.most_bytes):
+            self._refuse(TOO_LARGE)
+
+    def _decline(self, rest: bytes) -> None:
+        """Read a request as if it had offered no other protocol: the parser takes what follows its head for that."""
+        headers = [header for header in self.headers if header[0] != b"upgrade"]
+        if len(headers) == len(self.headers):  # CONNECT
+            return self._refuse(NOT_HTTP)
+        head = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        head += [b"%s: %s" % header for header in headers]
+        self.parser = HttpRequestParser(self)
+        return self.data_received(b"\r\n".join([*head, b"", b""]) + rest)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what came: the client sends no more."""
+        waits = self._unanswered > 0 and self._stage is Stage.REQUEST
+        if waits:
+            self.cycle.keep_alive = False
+        return waits
+
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read its answers, though not for long."""
+        super().pause_writing()
+        self.deadline = time.monotonic() + self._limits.body_seconds
+
+    # What the parser calls.
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._reads_head = True
-        self._allow(self._limits.header_seconds)
+        if self._stage is Stage.REQUEST:
+            self._stage = Stage.HEAD
+            self.deadline = time.monotonic() + self._limits.header_seconds
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a header; what comes after a body in chunks is none."""
+        if self._stage is Stage.HEAD:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Expect its body."""
-        self._reads_head = False
-        self._allow(self._limits.body_seconds)
-        super().on_headers_complete()
+        """Hand a request on."""
+        if self._stage is not Stage.HEAD or self.parser.should_upgrade():
+            return
+        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+        if size > self._limits.max_header_bytes:
+            self._refuse(TOO_LARGE)
+        elif len(self.pipeline) >= AHEAD:
+            self._refuse(BUSY)
+        else:
+            self._stage = Stage.BODY
+            self.deadline = time.monotonic() + self._limits.body_seconds + SLACK_SECONDS
+            self._unanswered += 1
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of a body."""
+        if self._stage is Stage.BODY:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Expect its answer."""
-        self._allow(ANSWER_SECONDS)
-        super().on_message_complete()
+        """Expect another request."""
+        if self._stage is Stage.BODY:
+            self._stage, self._bytes = Stage.REQUEST, 0
+            self.deadline = time.monotonic() + self._connections.idle_seconds
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Expect another request, unless one came already or the rest of a body is still to come."""
+        """Go on with the next request."""
+        self._unanswered -= 1
+        if self._stage is Stage.REQUEST:
+            self.deadline = time.monotonic() + self._connections.idle_seconds
         super().on_response_complete()
-        if not self.cycle.more_body and not self._reads_head:
-            self._reads_head, self._head = True, 0
-            self._allow(self._limits.header_seconds)
+        self._finish()
 
-    def _allow(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, self._end, TOO_SLOW)
+    # What ends a connection.
 
-    def _end(self, why: Answer) -> None:
-        """End the connection, with an answer where none was begun."""
-        if self.transport.is_closing():
-            return
-        if why is BUSY or (self._reads_head and self._head):
-            self.transport.write(why.encoded(b"", closes=True))
-            self.transport.close()
-        else:
+    def shutdown(self) -> None:
+        """Stop soon, for the server does."""
+        self._connections.stop()
+
+    def overdue(self) -> None:
+        """End it, for `deadline` has passed."""
+        if self._stage is Stage.NOTHING or self.flow.write_paused:
             self.transport.abort()
+        elif self._stage is not Stage.REQUEST:
+            self._refuse(TOO_SLOW)
+        elif not self._unanswered:
+            self.transport.close()
+
+    def stop(self) -> None:
+        """Take nothing more; what is with the disk is still answered."""
+        if self._stage in (Stage.HEAD, Stage.BODY):
+            self._refuse(STOPPING)
+        elif self._unanswered:
+            self.cycle.keep_alive = False
+        else:
+            self.transport.close()
+
+    def _refuse(self, why: Answer) -> None:
+        """Answer the request that is being read in its turn, and read no more."""
+        if self._stage is Stage.NOTHING:
+            return None
+        if self._stage is Stage.BODY:
+            if self.cycle.response_started:
+                return self.transport.close()
+            self._unanswered -= 1
+            if self.pipeline and self.pipeline[0][0] is self.cycle:
+                self.pipeline.popleft()
+            else:  # the application waits for the rest of its body
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+        self._stage, self._refusal = Stage.NOTHING, why
+        self.deadline = time.monotonic() + self._limits.body_seconds
+        return self._finish()
+
+    def _finish(self) -> None:
+        """Give the last answer, once all before it are given."""
+        if self._refusal and not self._unanswered and not self.transport.is_closing():
+            self.transport.write(self._refusal.encoded(self.server_state.default_headers))
+            self.transport.close()
+            if self._connections.monitor:
+                self._connections.monitor.answered(self._refusal.status)
+
+    def linger(self) -> bool:
+        """Whether the client may still be sending: what it sends is thrown away for a while before the end."""
+        if self._stage is Stage.REQUEST:
+            return False
+        self._stage = Stage.NOTHING
+        self.deadline = time.monotonic() + LINGER_SECONDS
+        return True
 
 
 class _Transport:
-    """A transport that is left alone once it is closing: uvloop makes an error of that, which would be logged."""
+    """
+    A transport that is left alone once it is closing, and closes when the client can have read its answer.
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    What is written in one turn of the loop goes out in one piece: uvicorn writes head and body of an answer apart.
+    """
+
+    def __init__(self, transport: asyncio.Transport, protocol: LimitedProtocol) -> None:
+        self._transport, self._protocol = transport, protocol
+        self._parts: list[bytes] = []
+        self._closing = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        return self._closing or self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(data)
+        if not self._parts:
+            self._protocol.loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        if not self.is_closing():
+            self._flush()
+            self._closing = True
+            if self._protocol.linger():
+                self._transport.write_eof()
+                self._transport.resume_reading()
+            else:
+                self._transport.close()
 
     def pause_reading(self) -> None:
-        if not self._transport.is_closing():
+        if not self.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if not self._transport.is_closing():
+        if not self.is_closing():
             self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        if self._parts and not self.is_closing():
+            self._transport.write(b"".join(self._parts))
+        self._parts.clear()

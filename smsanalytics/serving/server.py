@@ -13,22 +13,25 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 
-from smsanalytics.collector.door import DRAIN_SECONDS
+from smsanalytics.collector import create_admin_app, create_app
+from smsanalytics.collector.collector import Collector
+from smsanalytics.collector.intake import MAX_BODY_BYTES
 from smsanalytics.collector.monitor import SHARED
 from smsanalytics.errors import SettingsError
 from smsanalytics.serving.child import Child
-from smsanalytics.serving.collector import Collector
-from smsanalytics.serving.protocol import BoundedProtocol
+from smsanalytics.serving.protocol import Connections, LimitedProtocol
 from smsanalytics.settings import SECRET_LENGTH, Settings
 from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout
 
+ADMIN_CONNECTIONS = 100  #: at once
 HANDED_OVER = 3  #: the first file that systemd hands over. Source: sd_listen_fds(3)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MEMORY = Path("/dev/shm")  # noqa: S108 - where workers count together: a full disk must not end them
@@ -73,7 +76,7 @@ def serve(settings: Settings, *, maintain: Sequence[str] | None, worker: Sequenc
             for number in SIGNALS:
                 signal.signal(number, server.stop)
             _introduce(settings, sockets)
-            server.run(sockets=sockets[1:])
+            server.run()
         else:
             _introduce(settings, sockets)
             memory = MEMORY if MEMORY.is_dir() else None
@@ -107,11 +110,15 @@ def work(settings: Settings, number: int, descriptors: Sequence[int]) -> None:
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     server = _Server(settings.for_serving(), sockets, number=number)
     threading.Thread(target=_stop_at_end, args=[server], daemon=True).start()
-    server.run(sockets=sockets[1:])
+    server.run()
 
 
-class _Server(uvicorn.Server):
-    """Serves the pages of a collector, which lives as long as they do; leaves signals to `serve`."""
+class _Server:
+    """
+    The two applications of a collecting process, each on its listener, until it is asked to stop.
+
+    The slots of the journal are its own from here on.
+    """
 
     def __init__(
         self,
@@ -121,34 +128,78 @@ class _Server(uvicorn.Server):
         number: int = 0,
         maintain: Sequence[str] | None = None,
     ) -> None:
-        collector = Collector(settings, number)
+        self._settings, self._sockets, self._maintain = settings, sockets, maintain
+        self._collector = Collector(settings, number)
+        self._collector.open()
+        self._stopping = threading.Event()
 
-        @contextlib.asynccontextmanager
-        async def lifespan(_: Starlette) -> AsyncIterator[None]:
-            async with collector.running(sockets[0], maintain=maintain):
-                yield
+    def run(self) -> None:
+        """Serve."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
 
+    def stop(self, *_: object) -> None:
+        """Ask it to stop; from a signal handler, or from another thread."""
+        self._stopping.set()
+
+    async def _serve(self) -> None:
+        app = create_app(collector=self._collector)
+        listeners = [self._public(app), self._admin(create_admin_app(beside=app))]
+        async with contextlib.AsyncExitStack() as closing:
+            if self._maintain:
+                closing.push_async_callback(Child(self._maintain, "the maintenance").stop)
+            await closing.enter_async_context(app.router.lifespan_context(app))
+            await asyncio.gather(*(one.serve([at]) for one, at in zip(listeners, self._sockets, strict=False)))
+
+    def _public(self, app: Starlette) -> _Listener:
+        settings = self._settings
+        connections = Connections(
+            settings,
+            most=settings.max_connections,
+            of_an_address=settings.max_connections_per_address,
+            body_bytes=settings.max_body_bytes,
+            idle_seconds=settings.idle_seconds,
+            monitor=self._collector.monitor,
+        )
+        return _Listener(app, connections, self._stopping)
+
+    def _admin(self, app: Starlette) -> _Listener:
+        connections = Connections(
+            self._settings,
+            most=ADMIN_CONNECTIONS,
+            of_an_address=ADMIN_CONNECTIONS,
+            body_bytes=MAX_BODY_BYTES,
+            idle_seconds=self._settings.header_seconds,
+        )
+        return _Listener(app, connections, self._stopping)
+
+
+class _Listener(uvicorn.Server):
+    """Serves an application at a socket, with bounds for its connections; leaves signals and lifespan to others."""
+
+    def __init__(self, app: Starlette, connections: Connections, stopping: threading.Event) -> None:
         super().__init__(
             uvicorn.Config(
-                collector.admin.app(lifespan),
-                loop="uvloop",
-                http=functools.partial(BoundedProtocol, settings),  # type: ignore[arg-type]
+                app,
+                http=functools.partial(LimitedProtocol, connections),  # type: ignore[arg-type]
                 proxy_headers=False,
                 ws="none",
-                lifespan="on",
+                lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=int(DRAIN_SECONDS),
             )
         )
+        self._connections, self._stopping = connections, stopping
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        sweeping = asyncio.create_task(self._connections.sweep())
+        await self._serve(sockets)
+        sweeping.cancel()
 
-    def stop(self, *_: object) -> None:
-        self.should_exit = True
+    async def on_tick(self, counter: int) -> bool:
+        await super().on_tick(counter)
+        return self._stopping.is_set()
 
 
 async def _supervise(

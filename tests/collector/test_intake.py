@@ -17,7 +17,7 @@ from serving import maintain, serving
 from signing import SECRET, status_body
 
 from smsanalytics import open_store
-from smsanalytics.serving.intake import MAX_BODY_BYTES
+from smsanalytics.collector.intake import MAX_BODY_BYTES
 
 TOKEN = "an-admin-token-of-more-than-20"
 SETTINGS = {"SMSANALYTICS_ADMIN_TOKEN": TOKEN, "SMSANALYTICS_ACCOUNTS__SHOP__SECRETS": '{"2026": "another-secret"}'}

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from smsanalytics.collector.accounts import Network, client_of, network_of
+from smsanalytics.collector.accounts import Network, client_of, network_of, path_of
 
 TURN_SECONDS = 0.01  #: between two requests without the token: so many leave room for callbacks
 GUESSES, GUESS_SECONDS = 10, 6.0  #: wrong tokens of one address at once, and until it has another
@@ -45,6 +45,7 @@ class Gate:
         """Let one through."""
         app: ASGIApp = self._app
         if scope["type"] == "http":
+            scope = {**scope, "path": scope.get("root_path", "") + path_of(scope)}
             guessed_too_often, knows = self._judged(Request(scope))
             if guessed_too_often:
                 app = PlainTextResponse(TOO_MANY_GUESSES, 429, {"retry-after": "60"})
@@ -66,8 +67,7 @@ class Gate:
 
     def _caller(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
-        forwarded = [value for name, value in request.headers.raw if name == b"x-forwarded-for"]
-        return network_of(str(client_of(peer, forwarded, self._trusted) or peer))
+        return network_of(str(client_of(peer, request.headers.raw, self._trusted) or peer))
 
     async def _wait_for_turn(self) -> None:
         now = time.monotonic()

@@ -1,21 +1,21 @@
-"""Where your own systems tell of sends and of confirmation requests: on the admin listener, with a token."""
+"""Where your own systems send what they sent, and asked to be confirmed: on the admin listener, with a token."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
-from smsanalytics.collector.answer import NOT_STORED
-from smsanalytics.errors import JournalError, MalformedRecord
-from smsanalytics.numbering import Numbering, Phones
-from smsanalytics.serving.gate import is_known
+from smsanalytics.collector.accounts import path_of
+from smsanalytics.collector.answer import NOT_STORED, RETRY
+from smsanalytics.collector.collector import Collector
+from smsanalytics.collector.gate import is_known
+from smsanalytics.errors import MalformedRecord, StoreError
+from smsanalytics.numbering import Phones
 from smsanalytics.settings import DEFAULT_ACCOUNT
-from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.records import encode, of_lines
 
 KINDS = {"/sends": "send", "/confirmation-requests": "confirmation_request"}
@@ -30,24 +30,15 @@ class Intake:
 
     Parameters
     ----------
-    accounts : collection of str
-        Those there are.
-    numberings : mapping of str to Numbering
-        Account to how its national numbers become international ones.
+    collector : Collector
+        Whose journal has a record before it is answered.
     token : bytes or None
         What a caller must know; None keeps it closed.
-    events : GroupCommit
-        Where records go before they are answered.
     """
 
-    def __init__(
-        self,
-        accounts: Collection[str],
-        numberings: Mapping[str, Numbering],
-        token: bytes | None,
-        events: GroupCommit,
-    ) -> None:
-        self._accounts, self._numberings, self._token, self._events = accounts, numberings, token, events
+    def __init__(self, collector: Collector, token: bytes | None) -> None:
+        self._collector, self._token = collector, token
+        self._accounts, self._numberings = collector.settings.accounts, collector.settings.numberings
 
     async def receive(self, request: Request) -> Response:
         """Answer one request."""
@@ -63,7 +54,7 @@ class Intake:
             body = await _read(request)
             if body is None:
                 return _said(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts")
-            return await self._keep(KINDS[request.url.path], account, body)
+            return await self._keep(KINDS[path_of(request.scope)], account, body)
         except ClientDisconnect:
             return _said(400, "the connection ended before the body did")  # and nobody is there to read it
         except asyncio.CancelledError:  # the collector stops, and the body was still on its way
@@ -74,10 +65,11 @@ class Intake:
         try:
             events = await asyncio.to_thread(self._encode, kind, account, body, phones)  # callbacks do not wait for it
             if events:
-                await self._events.append(events)
+                self._collector.ensure_open()
+                await self._collector.events.append(events)
         except MalformedRecord as wrong:
             return _said(400, str(wrong))
-        except JournalError as error:
+        except StoreError as error:
             log.error("answered 503: %s", error)
             return _not_stored()
         answer: dict[str, object] = {"stored": len(events)}
@@ -108,7 +100,7 @@ def _said(status: int, text: str, headers: dict[str, str] | None = None) -> Resp
 
 
 def _not_stored() -> Response:
-    return PlainTextResponse(NOT_STORED.text, NOT_STORED.status, dict(NOT_STORED.headers))
+    return PlainTextResponse(NOT_STORED.body, NOT_STORED.status, RETRY)
 
 
 NOT_KNOWN = _said(401, "send the admin token as Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})

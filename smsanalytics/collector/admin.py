@@ -1,4 +1,4 @@
-"""The listener for your own systems: pages that tell of the collector, and where it is told something."""
+"""What your own systems call: pages about the collector, and where they send what they know."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from smsanalytics.errors import JournalError
-from smsanalytics.serving.gate import Gate, is_known
-from smsanalytics.serving.intake import KINDS, NOT_KNOWN, Intake
-from smsanalytics.serving.metrics import Metrics
-from smsanalytics.settings import Settings
-from smsanalytics.store.commit import GroupCommit
+from smsanalytics.collector.collector import Collector
+from smsanalytics.collector.gate import Gate, is_known
+from smsanalytics.collector.intake import KINDS, NOT_KNOWN, Intake
+from smsanalytics.collector.metrics import Metrics
+from smsanalytics.errors import StoreError
 
 READY_SECONDS = 10.0  #: so long a durable write speaks for the next one
 
@@ -32,29 +31,26 @@ class Admin:
 
     Parameters
     ----------
-    settings : Settings
-        With the token that a caller must know to tell something, and to read ``/metrics``.
-    events : GroupCommit
-        Of the callbacks; what is told goes the same way.
-    metrics : Metrics
-        Of the same collector.
+    collector : Collector
+        Whose figures they show, and whose journal takes what is sent to them. With the token of its settings a caller
+        may send something, and read ``/metrics``.
     """
 
-    def __init__(self, settings: Settings, events: GroupCommit, metrics: Metrics) -> None:
-        token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
-        self._token, self._events, self._metrics = token, events, metrics
-        self._trusted = settings.trusted_proxies
+    def __init__(self, collector: Collector) -> None:
+        self._collector, settings = collector, collector.settings
+        self._token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
+        self._metrics = Metrics(collector.monitor, collector.layout, collector.space)
         self._proof: asyncio.Task[None] | None = None
-        self._intake = Intake(frozenset(settings.accounts), settings.numberings, token, events)
 
-    def app(self, lifespan: Lifespan) -> Starlette:
-        """Make the application; `lifespan` runs what is beside it."""
-        told = [Route(path, self._intake.receive, methods=["POST"]) for path in KINDS]
+    def app(self, lifespan: Lifespan | None) -> Starlette:
+        """Make the application; `lifespan` opens the collector, unless another application does."""
+        intake = Intake(self._collector, self._token)
+        sent = [Route(path, intake.receive, methods=["POST"]) for path in KINDS]
         asked = [Route(f"/{page.__name__}", page) for page in (self.healthz, self.readyz, self.metrics)]
         return Starlette(
-            routes=[*asked, *told],
+            routes=[*asked, *sent],
             lifespan=lifespan,
-            middleware=[Middleware(Gate, token=self._token, trusted=self._trusted)],
+            middleware=[Middleware(Gate, token=self._token, trusted=self._collector.settings.trusted_proxies)],
             exception_handlers={405: _not_allowed},
         )
 
@@ -64,11 +60,12 @@ class Admin:
 
     async def readyz(self, _: Request) -> Response:
         """A durable write succeeded just now, and the disk has room for more; it is proved once for all who ask."""
-        if self._proof is None or self._proof.done():
-            self._proof = asyncio.create_task(self._events.prove(READY_SECONDS))
         try:
+            self._collector.ensure_open()
+            if self._proof is None or self._proof.done():
+                self._proof = asyncio.create_task(self._collector.events.prove(READY_SECONDS))
             await asyncio.shield(self._proof)
-        except JournalError as failure:
+        except StoreError as failure:
             return PlainTextResponse(f"not ready: {failure}\n", 503, {"retry-after": "10"})
         return PlainTextResponse("ready\n")
 
