@@ -43,10 +43,8 @@ class Link:
             self._receive()
         head, _, self._received = self._received.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
-        status, headers = (
-            int(first.split(" ")[1]),
-            {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)},
-        )
+        status, pairs = int(first.split(" ")[1]), (line.split(": ", 1) for line in lines)
+        headers = {name.lower(): value for name, value in pairs}
         length = 0 if method == "HEAD" or status == 100 else int(headers["content-length"])
         while len(self._received) < length:
             self._receive()

@@ -375,7 +375,7 @@ def test_all_that_was_answered_200_is_stored_and_nothing_that_was_refused(collec
     maintain(collector.data)
     for listener, table in ((listeners["public"], "statuses"), (listeners["admin"], "sends")):
         files = counting(collector.data, table)
-        rows = duckdb.sql("SELECT message_id FROM read_parquet($files)", params={"files": files}).fetchall()
-        stored = [row[0] for row in rows]
+        found = duckdb.sql("SELECT message_id FROM read_parquet($files)", params={"files": files})
+        stored = [row[0] for row in found.fetchall()]
         assert len(stored) == len(set(stored))
         assert (listener.acknowledged - set(stored), listener.refused & set(stored)) == (set(), set())

@@ -160,6 +160,11 @@ def headers_line_by_line(target: Target) -> list[int]:
 
 
 @answered(408)
+def header_name_byte_by_byte(target: Target) -> list[int]:
+    return drip(target, HEAD, b"x")
+
+
+@answered(408)
 def headers_then_silence(target: Target) -> list[int]:
     return drip(target, HEAD, b"")
 
@@ -182,6 +187,11 @@ def half_a_body_then_silence(target: Target) -> list[int]:
 @answered(408)
 def chunks_byte_by_byte(target: Target) -> list[int]:
     return drip(target, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n")
+
+
+@answered(408)
+def trailers_line_by_line(target: Target) -> list[int]:
+    return drip(target, HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n")
 
 
 @answered(408, 503)
@@ -237,6 +247,14 @@ def chunks_of_200_mb(target: Target) -> list[int]:
 
 
 @answered(413)
+def chunks_of_200_mb_with_an_offer_to_upgrade(target: Target) -> list[int]:
+    head = HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+    return target.ask(
+        head + b"Transfer-Encoding: chunked\r\n\r\n", flood(target, b"10000\r\n" + b"x" * 65536 + b"\r\n")
+    )
+
+
+@answered(413)
 def chunks_of_one_byte(target: Target) -> list[int]:
     return target.ask(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", flood(target, b"1\r\nx\r\n" * 10_000))
 
@@ -285,6 +303,11 @@ def endless_headers(target: Target) -> list[int]:
 @answered(413)
 def endless_request_line(target: Target) -> list[int]:
     return target.ask(b"POST /callback?", flood(target, b"x" * 65536))
+
+
+@answered(413)
+def whole_address_of_16_kb(target: Target) -> list[int]:
+    return target.ask(b"POST http://torture/callback/" + b"x" * 16_384 + b" HTTP/1.1\r\nHost: torture\r\n\r\n")
 
 
 @answered(400, 413)
@@ -433,6 +456,12 @@ def pipelining_of_3000_callbacks(target: Target) -> list[int]:
 @answered(200, 503)
 def pipelining_of_pages(target: Target) -> list[int]:
     return target.ask(b"GET /healthz HTTP/1.1\r\nHost: torture\r\n\r\n" * 20_000, HEAD + CLOSE + b"\r\n")
+
+
+@answered(200, 503)
+def pipelining_of_offers_to_upgrade(target: Target) -> list[int]:
+    page = b"GET /healthz HTTP/1.1\r\nHost: torture\r\n"
+    return target.ask((page + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n") * 20_000, page + CLOSE + b"\r\n")
 
 
 @answered(ENDED, 200, 503)
