@@ -51,7 +51,7 @@ OFFERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("pieces", ["one-packet", "body-later"])
+@pytest.mark.parametrize("pieces", ["one-packet", "body-later", "bytewise"])
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("offer", OFFERS)
 def test_an_offer_to_upgrade_is_ignored_and_the_body_is_read(listener, offer, framing, pieces):
@@ -60,9 +60,25 @@ def test_an_offer_to_upgrade_is_ignored_and_the_body_is_read(listener, offer, fr
     if framing == "chunks":
         sent = listener.request(chunks(body), *OFFERS[offer], CHUNKED)
     with Link(listener.base) as link:
-        link.send(*cut(sent, pieces))
+        link.send(*cut(sent, pieces), pause=0.001 if pieces == "bytewise" else 0.05)
         listener.stores(link, number)
         listener.goes_on(link)
+
+
+@pytest.mark.parametrize("pieces", ["one-packet", "body-later"])
+@pytest.mark.parametrize("offer", OFFERS)
+def test_a_request_within_the_body_behind_an_offer_to_upgrade_is_none(listener, offer, pieces):
+    number, hidden = listener.sample()
+    with Link(listener.base) as link:
+        link.send(*cut(listener.request(listener.request(hidden), *OFFERS[offer]), pieces))
+        listener.answers(link, number, 400)
+        listener.goes_on(link)
+
+
+def test_no_tunnel_is_opened(listener):
+    with Link(listener.base) as link:
+        link.send(listener.request(None, method="CONNECT", target="your.host:443"))
+        assert link.answer()[0] in (400, 404, 405)
 
 
 @pytest.mark.parametrize("offer", OFFERS)
