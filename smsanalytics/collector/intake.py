@@ -53,7 +53,9 @@ class Intake:
         try:
             body = await _read(request)
             if body is None:
-                return _said(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts")
+                return _said(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts", {"connection": "close"})
+            if not body.strip():
+                return _said(400, "the body is empty; send a JSON object on each line")
             return await self._keep(KINDS[path_of(request.scope)], account, body)
         except ClientDisconnect:
             return _said(400, "the connection ended before the body did")  # and nobody is there to read it

@@ -239,6 +239,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._stage is Stage.BODY:
             self._stage, self._bytes = Stage.REQUEST, 0
             self.deadline = time.monotonic() + self._connections.idle_seconds
+            self.cycle.keep_alive &= self.parser.should_keep_alive()  # what comes behind chunks may end it
             super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -228,8 +228,8 @@ def _introduce(settings: Settings, sockets: Sequence[socket.socket]) -> None:
             if len(secret.get_secret_value()) < SECRET_LENGTH:
                 log.warning("secret %s of account %s is shorter than %d and may be guessed", label, name, SECRET_LENGTH)
     for one in sockets[1:]:
-        log.info("admin on http://%s:%d", *one.getsockname()[:2])
-    log.info("listening on http://%s:%d/callback", *sockets[0].getsockname()[:2])
+        log.info("admin on %s", _address(one))
+    log.info("listening on %s/callback", _address(sockets[0]))
 
 
 def _stop_at_end(server: _Server) -> None:
@@ -256,7 +256,14 @@ def _held() -> socket.socket | None:
 def _listen(host: str, port: int, options: str) -> socket.socket:
     """Open the socket first: while left-over segments are sealed, callers wait instead of being refused."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
+        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        both = address[0] == "::" and socket.has_dualstack_ipv6()  # of IPv4 too: what is everywhere is everywhere
+        return socket.create_server(address[:2], family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as error:
         raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}; choose another {options}") from None
+
+
+def _address(of: socket.socket) -> str:
+    """As it can be pasted."""
+    host, port = of.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
