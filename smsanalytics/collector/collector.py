@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 from smsanalytics.collector.monitor import Monitor
 from smsanalytics.collector.quota import Quota
-from smsanalytics.errors import StoreBusy
+from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.settings import Settings
 from smsanalytics.store.commit import GroupCommit
 from smsanalytics.store.journal import Journal
@@ -58,7 +58,7 @@ class Collector:
         self.quota = Quota(settings.rejected_bytes_per_day / settings.workers)
         self._slots, self._now = range(SLOTS) if slot is None else range(slot, slot + 1), now
         self._is_open = False
-        self._beside: asyncio.Task[None] | None = None
+        self._sealing: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """
@@ -71,52 +71,55 @@ class Collector:
         """
         if self._is_open:
             return
-        patience = PATIENCE if len(self._slots) == 1 else 0.0
-        for slot in self._slots:
-            try:
-                events = self._journal(f"w{slot}", patience=patience)
-                break
-            except StoreBusy:
-                if slot == self._slots[-1]:
-                    raise
         try:
-            rejected = self._journal(f"r{slot}", patience=PATIENCE, lazy=True)
-        except BaseException:
-            events.close()
-            raise
-        check, most = self.space.check, self.settings.max_waiting
-        synced = self.monitor.synced
+            if not self.settings.data.exists():
+                self.settings.data.mkdir(mode=0o700, parents=True)  # phones and texts will be in it
+            events, rejected = self._journals()
+        except OSError as error:
+            raise StoreError(f"{error.filename or self.settings.data}: {error.strerror}") from None
+        check, most, synced = self.space.check, self.settings.max_waiting, self.monitor.synced
         self.events = GroupCommit(events, check=check, synced=synced, max_waiting=most, max_bytes=WAITING_BYTES)
         self.rejected = GroupCommit(rejected, check=check, max_waiting=most, max_bytes=REJECTED_WAITING_BYTES)
         self._is_open = True
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Be open; in the end commit what waits, seal, and let go of the slots."""
-        self.open()
-        async with contextlib.AsyncExitStack() as closing:  # from the last to the first, whatever fails
-            closing.callback(setattr, self, "_is_open", False)
-            closing.push_async_callback(self.rejected.close)
-            closing.push_async_callback(self.events.close)
-            closing.callback(asyncio.create_task(self._seal_regularly()).cancel)
-            yield
-
     def ensure_open(self) -> None:
         """
-        Open it if nobody did, until the event loop ends: an application may not pass its lifespan on to what it mounts.
+        Open it, and seal segments from now on, unless that is done: what an application is mounted in may not do it.
 
         Raises
         ------
         StoreError
             As `open`.
         """
-        if not self._is_open:
+        if self._sealing is None or self._sealing.done():
             self.open()
-            self._beside = asyncio.create_task(self._run())
+            self._sealing = asyncio.create_task(self._seal_regularly())
 
-    async def _run(self) -> None:
-        async with self.running():
-            await asyncio.Event().wait()
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Be open; in the end commit what waits, seal, and let go of the slots."""
+        self.ensure_open()
+        async with contextlib.AsyncExitStack() as closing:  # from the last to the first, whatever fails
+            closing.callback(setattr, self, "_is_open", False)
+            closing.push_async_callback(self.rejected.close)
+            closing.push_async_callback(self.events.close)
+            if self._sealing:
+                closing.callback(self._sealing.cancel)
+            yield
+
+    def _journals(self) -> tuple[Journal, Journal]:
+        for slot in self._slots:
+            try:
+                events = self._journal(f"w{slot}", patience=PATIENCE if len(self._slots) == 1 else 0.0)
+                break
+            except StoreBusy:
+                if slot == self._slots[-1]:
+                    raise
+        try:
+            return events, self._journal(f"r{slot}", patience=PATIENCE, lazy=True)
+        except BaseException:
+            events.close()
+            raise
 
     def _journal(self, writer: str, *, patience: float, lazy: bool = False) -> Journal:
         return Journal(

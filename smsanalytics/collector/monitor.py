@@ -61,7 +61,7 @@ class Monitor:
 
     def accept(self, account: str, kind: Kind) -> None:
         """One event is durable."""
-        self._accepted[account, kind].inc()  # at once: where several workers count together, it outlives this one
+        self._new[self._accepted[account, kind]] += 1
         self._heard.add(account)
 
     def reject(self, account: str, reason: str) -> None:
@@ -83,5 +83,6 @@ class Monitor:
 
     def synced(self, events: int, seconds: float) -> None:
         """So many events became durable in one sync."""
+        self.settle()  # where several workers count together, what was counted outlives this one
         self.sync.observe(seconds)
         self.batch.observe(events)

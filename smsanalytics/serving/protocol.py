@@ -167,7 +167,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._stage is Stage.NOTHING:
             return
         self._bytes += len(data)
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as offer:
@@ -209,30 +208,24 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stage = Stage.HEAD
             self.deadline = time.monotonic() + self._limits.header_seconds
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a header; what comes after a body in chunks is none."""
-        if self._stage is Stage.HEAD:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Hand a request on."""
-        if self._stage is not Stage.HEAD or self.parser.should_upgrade():
+        if self.parser.should_upgrade():
             return
-        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
-        if size > self._limits.max_header_bytes:
+        if self._bytes > self._limits.max_header_bytes and self._head_bytes() > self._limits.max_header_bytes:
             self._refuse(TOO_LARGE)
         elif len(self.pipeline) >= AHEAD:
             self._refuse(BUSY)
-        else:
-            self._stage = Stage.BODY
-            self.deadline = time.monotonic() + self._limits.body_seconds + SLACK_SECONDS
-            self._unanswered += 1
-            super().on_headers_complete()
+        if self._stage is not Stage.HEAD:
+            raise HttpParserError  # and parse no more
+        self._stage = Stage.BODY
+        self.deadline = time.monotonic() + self._limits.body_seconds + SLACK_SECONDS
+        self._unanswered += 1
+        super().on_headers_complete()
+        self.headers = []  # for what comes behind chunks: it is none of the headers
 
-    def on_body(self, body: bytes) -> None:
-        """Hand on a part of a body."""
-        if self._stage is Stage.BODY:
-            super().on_body(body)
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
 
     def on_message_complete(self) -> None:
         """Expect another request."""
@@ -247,8 +240,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unanswered -= 1
         if self._stage is Stage.REQUEST:
             self.deadline = time.monotonic() + self._connections.idle_seconds
-        super().on_response_complete()
-        self._finish()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            self._finish()
 
     # What ends a connection.
 

@@ -1,4 +1,4 @@
-"""A head that came before is not parsed again: whatever came before, and however it is cut, each request gets its answer."""
+"""Whatever came before on a connection, and however it is cut, each request gets its answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import random
 import re
 import socket
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import duckdb
@@ -16,7 +15,6 @@ import pytest
 from serving import counting, serving
 from signing import status_body
 
-from smsanalytics.collector.door import HEADS, LONGEST_HEAD
 
 SETTINGS = {
     "SMSANALYTICS_TRUSTED_PROXIES": '["127.0.0.2/32"]',
@@ -115,7 +113,7 @@ def test_whatever_came_before_and_however_it_is_cut_each_request_gets_its_answer
 
 
 @pytest.mark.parametrize("length", [b"", b"\r\nContent-Length: 0"], ids=["none", "0"])
-def test_the_beginning_of_a_head_is_none_that_came_before(collector, length):
+def test_a_head_that_begins_as_another_is_read_to_its_end(collector, length):
     """A request without a body is complete by its head alone, and so may another begin."""
     whole, body = b"POST /callback HTTP/1.1\r\nHost: x" + length, status_body(800_001)
     rest, expected = (
@@ -128,26 +126,7 @@ def test_the_beginning_of_a_head_is_none_that_came_before(collector, length):
         assert answers(link, [rest, request("/elsewhere", body)], 2) == [expected, 404]
 
 
-def test_a_connection_ends_where_a_known_head_says_so(collector):
+def test_a_connection_ends_where_its_request_says_so(collector):
     for number in (900_001, 900_002):
         with connected(collector) as link:
             assert answers(link, [request("/callback", status_body(number), "Connection: close")], 2) == [200]
-
-
-def test_heads_that_are_many_or_long_do_not_fill_the_memory(collector):
-    body, filling = status_body(900_004), "x" * (LONGEST_HEAD - 200)
-    status = Path(f"/proc/{collector.process.pid}/status")
-
-    def resident() -> int:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read_text())[1])
-
-    def send(heads: int, filling: str) -> None:
-        with connected(collector) as link:
-            for number in range(heads):
-                assert answers(link, [request("/callback", body, f"X: {number}{filling}")], 1) == [200]
-
-    send(HEADS, filling)
-    before = resident()
-    send(20 * HEADS, filling)
-    send(HEADS, 20 * filling)
-    assert resident() - before < 8_000
