@@ -140,7 +140,7 @@ def test_each_room_knows_only_what_is_on_its_left_and_each_library_stays_in_its_
         ("wire/body.py", "from smsanalytics.store import layout"),
         ("metrics/delivery.py", "from smsanalytics.api import open_store"),
         ("collector/endpoint.py", "import pandas"),
-        ("collector/endpoint.py", "from starlette.responses import Response"),
+        ("collector/endpoint.py", "from uvicorn import Server"),
         ("serving/pages.py", "import duckdb"),
         ("collector/endpoint.py", "from smsanalytics.store.tables import connect"),
         ("store/journal.py", "from smsanalytics.settings import Settings"),

@@ -15,7 +15,6 @@ import pytest
 from serving import counting, serving
 from signing import status_body
 
-
 SETTINGS = {
     "SMSANALYTICS_TRUSTED_PROXIES": '["127.0.0.2/32"]',
     "SMSANALYTICS_MAX_BODY_BYTES": "4096",
