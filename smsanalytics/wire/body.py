@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 from xml.parsers import expat
 
 from smsanalytics.errors import MalformedCallback
+from smsanalytics.wire.names import AS_SENT
 from smsanalytics.wire.percent import unquoted
 
 Fields = dict[str, bytes]
@@ -23,13 +22,10 @@ MAX_EVENTS = 1000  #: of one body
 MAX_OBJECTS = 3 * MAX_EVENTS  #: of JSON, for an event may hold others
 PERCENT = ord("%")  # looked for as a number, which is five times quicker
 LONGEST_KEPT = 256  #: of the values that are decoded once for many, so that nobody can fill the memory
-LONGEST_REMEMBERED = 2000  #: of the forms whose names are remembered, likewise
 MAX_DEPTH = 5  #: of XML elements and JSON values within one another
 TOO_MANY = f"more than {MAX_FIELDS} fields came; a callback has about twenty"
 TWICE = "a field came twice; which of the two was meant cannot be told"
-OF_AN_EVENT = frozenset(
-    {"id", "phone", "status", "mes", "waitcall"}
-)  #: any of these marks an object as an event itself
+OF_AN_EVENT = {"id", "phone", "status", "mes", "waitcall"}  #: any of these marks an object as an event itself
 
 
 @dataclass(slots=True)
@@ -110,42 +106,17 @@ def _text(name: str) -> str:
 
 
 def _form(body: bytes) -> Fields:
-    separators = body.count(b"&")
-    if separators >= MAX_FIELDS:
+    if body.count(b"&") >= MAX_FIELDS:
         raise MalformedCallback(TOO_MANY)
-    body = body.strip(b"\r\n").replace(b"+", b" ")
-    layout = _LAYOUTS.get(separators)
-    if layout and (match := layout.values.fullmatch(body)):
-        values = [_value(value) if PERCENT in value else value for value in match.groups()]
-        return dict(zip(layout.names, values, strict=True))
-    pairs = [pair for pair in body.split(b"&") if pair]
+    pairs = [pair.partition(b"=") for pair in body.strip(b"\r\n").replace(b"+", b" ").split(b"&") if pair]
     if not pairs:
         raise MalformedCallback("the body is empty; a callback is a form of name=value pairs, XML or JSON")
-    fields = {_name(name): _value(value) for name, _, value in [pair.partition(b"=") for pair in pairs]}
+    fields = {
+        AS_SENT.get(name) or _name(name): _value(value) if PERCENT in value else value for name, _, value in pairs
+    }
     if len(fields) < len(pairs):
         raise MalformedCallback(TWICE)
     return fields
-
-
-class _Layout(NamedTuple):
-    """Of a form whose names came before in this order: all of its values are found in one step."""
-
-    names: tuple[str, ...]
-    values: re.Pattern[bytes]
-
-
-_LAYOUTS: dict[int, _Layout] = {}  # by the number of separators: the first of each, so that they stay few
-
-
-def remember(form: bytes) -> None:
-    """Read forms with the names of this one quicker from now on; it was verified, for this costs more than reading."""
-    separators = form.count(b"&")
-    if separators in _LAYOUTS or len(form) > LONGEST_REMEMBERED:
-        return
-    pairs = [pair.partition(b"=") for pair in form.strip(b"\r\n").replace(b"+", b" ").split(b"&")]
-    if all(equals for _, equals, _ in pairs):
-        values = re.compile(b"&".join(re.escape(name) + b"=([^&]*)" for name, _, _ in pairs))
-        _LAYOUTS[separators] = _Layout(tuple(_name(name) for name, _, _ in pairs), values)
 
 
 def _name(encoded: bytes) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from smsanalytics.encodings import decodings
 from smsanalytics.errors import MisshapenCallback
-from smsanalytics.wire.body import Fields, parse, remember
+from smsanalytics.wire.body import Fields, parse
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.kind import SIGNED, Kind, check_shape, kind_of
 from smsanalytics.wire.names import rename
@@ -139,12 +139,7 @@ def read(body: bytes, terms: Terms) -> list[Callback]:
     {'message_id': '1042', 'phone': '79001234567', 'status': '1', 'status_at': '1700000000'}
     """
     found = parse(body, CHARSETS[terms.charset or DEFAULT_CHARSET])
-    if found.charset is None:
-        [form] = found.events
-        told = _read_event(form, _codec(form, terms), terms)
-        remember(body)
-        return told
-    return [one for event in found.events for one in _read_event(event, found.charset, terms)]
+    return [one for event in found.events for one in _read_event(event, found.charset or _codec(event, terms), terms)]
 
 
 def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import NamedTuple
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from smsanalytics.wire.kind import Kind
 from smsanalytics.wire.percent import unquoted
@@ -49,21 +49,10 @@ NAMES: dict[Kind, dict[str, tuple[str, ...]]] = {
     },
 }
 HLR_NAMES = frozenset({"cn", "net", "rcn", "rnet"})  #: of countries and networks; in some receipts encoded once more
-_ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}|\+")
 _OURS = {kind: {theirs: ours for ours, many in names.items() for theirs in many} for kind, names in NAMES.items()}
 _LEFT_OUT = CONTROL | {"waitcall"}  # say by whom it is signed and which kind it is, and nothing more
-_MOST_PLANS, _LONGEST_PLAN = 200, 2000  # so that nobody can fill the memory: of names in one [characters]
-
-
-class _Plan(NamedTuple):
-    """What becomes of the values that come under some names, in their order."""
-
-    known: tuple[tuple[str, int], ...]  # our name, and which of the values
-    extra: tuple[tuple[str, int], ...]
-    encoded_again: tuple[int, ...]
-
-
-_PLANS: dict[tuple[Kind, tuple[str, ...]], _Plan] = {}  # a provider sends the same names again and again
+AS_SENT = {name.encode(): name for name in itertools.chain(HLR_NAMES, _LEFT_OUT, *_OURS.values())}  #: in a form, mostly
+Value = TypeVar("Value", str, bytes)
 
 
 def rename(
@@ -95,45 +84,39 @@ def rename(
     >>> rename(Kind.STATUS, {"cnt": b"2", "sender": b"\\xc4\\xee\\xec", "imsi": b"25001"}, charset="cp1251")
     ({'parts': '2', 'sender': 'Дом'}, {'imsi': '25001'})
     """
-    plan = _plan_of(kind, tuple(fields)) if names is None else _planned(kind, tuple(fields), names)
-    values = list(fields.values())
-    for at in plan.encoded_again:
-        values[at] = _decoded_again(values[at])
+    for name in HLR_NAMES:
+        if name in fields:
+            fields = {**fields, name: unquoted(fields[name].replace(b"+", b" "))}
+    ours_of = _OURS[kind] if names is None else names
     raw: dict[str, str] = {}
     try:
-        texts = _texts(values, charset)
+        texts = _texts([*fields.values()], charset)
     except UnicodeDecodeError:
-        texts = [value.decode(charset, "replace") for value in values]
+        texts = [value.decode(charset, "replace") for value in fields.values()]
         raw = {
-            f"raw_{name}": values[at].hex()
-            for name, at in (*plan.known, *plan.extra)
-            if texts[at].encode(charset, "replace") != values[at]
+            f"raw_{name}": value.hex()
+            for placed in _placed(kind, fields.items(), ours_of)
+            for name, value in placed.items()
+            if value.decode(charset, "replace").encode(charset, "replace") != value
         }
-    known = {name: texts[at] for name, at in plan.known}
-    return known, {name: texts[at] for name, at in plan.extra} | raw
+    known, extra = _placed(kind, zip(fields, texts, strict=True), ours_of)
+    return known, extra | raw
 
 
-def _plan_of(kind: Kind, names: tuple[str, ...]) -> _Plan:
-    plan = _PLANS.get((kind, names))
-    if plan is None:
-        plan = _planned(kind, names, _OURS[kind])
-        if len(_PLANS) < _MOST_PLANS and sum(map(len, names)) <= _LONGEST_PLAN:
-            _PLANS[kind, names] = plan
-    return plan
-
-
-def _planned(kind: Kind, names: tuple[str, ...], ours_of: Mapping[str, str]) -> _Plan:
-    known: dict[str, int] = {}
-    extra: dict[str, int] = {}
-    for at, theirs in enumerate(names):
+def _placed(
+    kind: Kind, fields: Iterable[tuple[str, Value]], ours_of: Mapping[str, str]
+) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Values under our column names, and those that have none."""
+    known: dict[str, Value] = {}
+    extra: dict[str, Value] = {}
+    for theirs, value in fields:
         ours = ours_of.get(theirs)
         if ours is not None and ours not in known:
-            known[ours] = at
+            known[ours] = value
         elif theirs not in _LEFT_OUT:
             # what is echoed under a name of ours: `extra` holds under those what did not convert
-            extra[f"{theirs}_" if ours is None and theirs in NAMES[kind] else theirs] = at
-    again = tuple(at for at, theirs in enumerate(names) if theirs in HLR_NAMES)
-    return _Plan(tuple(known.items()), tuple(extra.items()), again)
+            extra[f"{theirs}_" if ours is None and theirs in NAMES[kind] else theirs] = value
+    return known, extra
 
 
 def _texts(values: list[bytes], charset: str) -> list[str]:
@@ -141,7 +124,3 @@ def _texts(values: list[bytes], charset: str) -> list[str]:
     joined = b"\n".join(values)
     texts = joined.decode("ascii" if joined.isascii() else charset).split("\n")
     return texts if len(texts) == len(values) else [value.decode(charset) for value in values]
-
-
-def _decoded_again(value: bytes) -> bytes:
-    return unquoted(value.replace(b"+", b" ")) if _ENCODED.search(value) else value
