@@ -139,7 +139,10 @@ def read(body: bytes, terms: Terms) -> list[Callback]:
     {'message_id': '1042', 'phone': '79001234567', 'status': '1', 'status_at': '1700000000'}
     """
     found = parse(body, CHARSETS[terms.charset or DEFAULT_CHARSET])
-    return [one for event in found.events for one in _read_event(event, found.charset or _codec(event, terms), terms)]
+    if found.charset is None:
+        [form] = found.events
+        return _read_event(form, _codec(form, terms), terms)
+    return [one for event in found.events for one in _read_event(event, found.charset, terms)]
 
 
 def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
@@ -153,7 +156,7 @@ def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
         check_shape(kind, fields, inbound_numbers=terms.inbound_numbers)
         if terms.secrets:
             signed_by, key = verify(kind, fields, secrets=terms.secrets, algorithms=terms.algorithms, charset=charset)
-    if terms.holds_secret(b"\n".join([*fields.values(), *map(str.encode, fields)])):
+    if terms.holds_secret(b"\n".join([*fields.values(), "\n".join(fields).encode()])):
         fields = _masked(fields, kind, terms)  # somebody put it into a parameter of their own
     names = call.ours if kind is Kind.CALL and call is not None else None
     told = [Callback(kind, signed_by, key, *rename(kind, fields, charset=charset, names=names))]

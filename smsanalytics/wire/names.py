@@ -51,7 +51,7 @@ NAMES: dict[Kind, dict[str, tuple[str, ...]]] = {
 HLR_NAMES = frozenset({"cn", "net", "rcn", "rnet"})  #: of countries and networks; in some receipts encoded once more
 _OURS = {kind: {theirs: ours for ours, many in names.items() for theirs in many} for kind, names in NAMES.items()}
 _LEFT_OUT = CONTROL | {"waitcall"}  # say by whom it is signed and which kind it is, and nothing more
-AS_SENT = {name.encode(): name for name in itertools.chain(HLR_NAMES, _LEFT_OUT, *_OURS.values())}  #: in a form, mostly
+THEIRS = frozenset(itertools.chain(HLR_NAMES, _LEFT_OUT, *_OURS.values()))
 Value = TypeVar("Value", str, bytes)
 
 
