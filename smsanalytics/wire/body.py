@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.parsers import expat
@@ -50,6 +51,8 @@ def parse(body: bytes, charset: str = "windows-1251") -> Body:
     """
     Tell forms, XML and JSON apart by the first byte, and split them into events.
 
+    White space and a byte order mark of UTF-8 before it are skipped.
+
     A form is one event. XML and JSON may hold one or several, under any root, and with a level of nesting that is
     flattened; values beside a list of events belong to each of them.
 
@@ -79,10 +82,10 @@ def parse(body: bytes, charset: str = "windows-1251") -> Body:
     >>> parse(b"<sms><id>1042</id><status>1</status></sms>").events
     [{'id': b'1042', 'status': b'1'}]
     """
-    start = body.lstrip()[:1]
-    if start not in (b"<", b"{", b"["):
+    body = body.lstrip().removeprefix(BOM_UTF8).lstrip()
+    if not body.startswith((b"<", b"{", b"[")):
         return Body([_form(body)], None)
-    tree = _xml(body.lstrip(), charset) if start == b"<" else _json(body, charset)
+    tree = _xml(body, charset) if body.startswith(b"<") else _json(body, charset)
     events = _events(tree)
     if not 0 < len(events) <= MAX_EVENTS:
         raise MalformedCallback(f"the body holds no event, or more than {MAX_EVENTS}")
@@ -109,7 +112,7 @@ def _text(name: str) -> str:
 def _form(body: bytes) -> Fields:
     if body.count(b"&") >= MAX_FIELDS:
         raise MalformedCallback(TOO_MANY)
-    pairs = [pair.partition(b"=") for pair in body.strip(b"\r\n").replace(b"+", b" ").split(b"&") if pair]
+    pairs = [pair.partition(b"=") for pair in body.rstrip(b"\r\n").replace(b"+", b" ").split(b"&") if pair]
     if not pairs:
         raise MalformedCallback("the body is empty; a callback is a form of name=value pairs, XML or JSON")
     fields = {
@@ -134,7 +137,7 @@ _kept = functools.lru_cache(1024)(unquoted)  # operators and countries come agai
 def _json(body: bytes, charset: str) -> Node:
     """JSON with its numbers as they were written, and both of two equal keys."""
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode()
     except UnicodeDecodeError:
         text = body.decode(charset, "replace")
     objects = itertools.count(1)

@@ -51,13 +51,44 @@ def test_a_form_is_read_without_decoding_its_text(body, fields):
 @example(b"%69d=1&id=2")
 @example(b"%6d%64%35=1&a+b=2")
 def test_a_form_is_read_as_the_standard_library_does(form):
-    pairs = parse_qsl(form.strip(b"\r\n").decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    pairs = parse_qsl(form.lstrip().rstrip(b"\r\n").decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     expected = {name: value.encode("latin-1") for name, value in pairs}
     if pairs and len(expected) == len(pairs):
         assert parse(form) == Body([expected], None)
     else:
         with pytest.raises(MalformedCallback, match="twice" if pairs else "empty"):
             parse(form)
+
+
+@pytest.mark.parametrize("after", [b"", b"\r\n", b" \t"])
+@pytest.mark.parametrize("before", [b"", b"\r\n", b" \t"])
+@pytest.mark.parametrize(
+    ("body", "charset"),
+    [
+        pytest.param(b"id=1&sender=%C4%EE%EC", None, id="form"),
+        pytest.param(b"<r><id>1</id><sender>&#1044;&#1086;&#1084;</sender></r>", "utf-8", id="xml"),
+        pytest.param(b'<?xml version="1.0" encoding="windows-1251"?><r><id>1</id></r>', "utf-8", id="xml-declared"),
+        pytest.param(b"<r><id>1</id><sender>\xc4\xee\xec</sender></r>", "utf-8", id="xml-in-another-charset"),
+        pytest.param(b'{"id": 1, "sender": "\xd0\x94"}', "utf-8", id="json"),
+        pytest.param(b'[{"id": 1, "sender": "\xc4\xee\xec"}]', "utf-8", id="json-in-another-charset"),
+    ],
+)
+def test_a_byte_order_mark_is_skipped(body, charset, before, after):
+    found = parse(before + b"\xef\xbb\xbf" + after + body)
+    assert found == parse(body)
+    assert found.charset == charset
+    assert found.events[0]["id"] == b"1"
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        pytest.param(b"\xef\xbb\xbf\xef\xbb\xbfid=1", "\\xef\\xbb\\xbfid", id="second"),
+        pytest.param(b"%EF%BB%BFid=1", "\\xef\\xbb\\xbfid", id="encoded"),
+    ],
+)
+def test_a_mark_that_begins_no_body_belongs_to_the_name(body, name):
+    assert parse(body).events == [{name: b"1"}]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +129,6 @@ def test_as_many_fields_as_allowed_are_read():
             id="shared-by-a-list",
         ),
         pytest.param(b'{"id": 1, "hlr": {"imsi": 2}}', [{"id": b"1", "imsi": b"2"}], id="one-level-flattened"),
-        pytest.param(b'\xef\xbb\xbf{"a": 1}', None, id="byte-order-mark-is-no-json-start"),
         pytest.param(b"<r><a>1</a><b/></r>", [{"a": b"1", "b": b""}], id="xml"),
         pytest.param(
             b"<r>\n  <e><id>1</id></e>\n  <e><id>2</id></e>\n</r>", [{"id": b"1"}, {"id": b"2"}], id="xml-list"
@@ -117,8 +147,7 @@ def test_as_many_fields_as_allowed_are_read():
     ],
 )
 def test_xml_and_json_are_read_under_any_root(body, events):
-    found = parse(body)
-    assert found == Body(events, "utf-8") if events else found.charset is None
+    assert parse(body) == Body(events, "utf-8")
 
 
 @pytest.mark.parametrize(
