@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from smsanalytics.collector.forwarded import ways_in
 from smsanalytics.settings import DEFAULT_ACCOUNT, Settings
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
@@ -93,35 +94,43 @@ def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[
     """
     Tell who sent a request: the last address that is no trusted proxy; None where nobody can be believed.
 
+    A proxy that writes one of ``X-Forwarded-For`` and ``Forwarded`` may pass on the other as its client sent it: where
+    both came, they must name the same client.
+
     Parameters
     ----------
     peer : str
         Address of the connection.
-    forwarded : iterable of bytes
-        Each ``X-Forwarded-For``, in order.
+    headers : iterable of (bytes, bytes)
+        Names in small letters and values.
     trusted : tuple of Network
         Proxies whose word counts.
 
     Examples
     --------
     >>> proxies = (ipaddress.ip_network("10.0.0.0/8"),)
-    >>> client_of("10.0.0.1", [b"198.51.100.7, 192.0.2.1, 10.0.0.2"], proxies)
+    >>> client_of("10.0.0.1", [(b"x-forwarded-for", b"198.51.100.7, 192.0.2.1:80, 10.0.0.2")], proxies)
     IPv4Address('192.0.2.1')
-    >>> client_of("10.0.0.1", [b'"[2001:db8::7]:4711", 10.0.0.2:8080'], proxies)
+    >>> client_of("10.0.0.1", [(b"forwarded", b'for="[2001:db8::7]:4711";proto=http')], proxies)
     IPv6Address('2001:db8::7')
-    >>> client_of("192.0.2.1", [], proxies)
-    IPv4Address('192.0.2.1')
-    >>> client_of("127.0.0.1", [b"198.51.100.7"], proxies) is None
+    >>> client_of("127.0.0.1", [(b"x-forwarded-for", b"198.51.100.7")], proxies) is None
     True
     """
-    forwarded = [value for name, value in headers if name == b"x-forwarded-for"]
-    hops = [hop.strip() for line in forwarded for hop in line.decode("latin-1").split(",")]
+    ways = ways_in(headers)
     address = _address(peer)
     if address is None or not is_among(address, trusted):
-        return None if hops and (address is None or address.is_loopback) else address  # of a proxy nobody told of
-    while hops and address is not None and is_among(address, trusted):
-        address = _address(hops.pop())
-    return None if address is None or is_among(address, trusted) else address
+        return None if ways and (address is None or address.is_loopback) else address  # of a proxy nobody told of
+    clients = {_client(way, trusted) for way in ways}
+    return clients.pop() if len(clients) == 1 else None
+
+
+def _client(hops: list[str], trusted: tuple[Network, ...]) -> Address | None:
+    """The last address on a way that is no trusted proxy."""
+    for hop in reversed(hops):
+        address = _address(hop)
+        if address is None or not is_among(address, trusted):
+            return address
+    return None
 
 
 def is_among(address: Address, networks: tuple[Network, ...]) -> bool:

@@ -33,7 +33,7 @@ class Gate:
     token : bytes or None
         What a caller may know.
     trusted : tuple of Network
-        Proxies whose ``X-Forwarded-For`` is believed.
+        Proxies whose ``X-Forwarded-For`` or ``Forwarded`` is believed.
     """
 
     def __init__(self, app: ASGIApp, *, token: bytes | None, trusted: tuple[Network, ...]) -> None:

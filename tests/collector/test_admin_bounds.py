@@ -115,6 +115,7 @@ def test_wrong_tokens_are_bounded_by_address_and_lock_nobody_else_out(collector)
     assert answer(collector, claimed, "127.0.0.2")[9:12] == "429"
     assert answer(collector, head())[9:12] == "200"
     assert answer(collector, head(**{"X-Forwarded-For": "127.0.0.2"}), "127.0.0.9")[9:12] == "429"
+    assert answer(collector, head(Forwarded="for=127.0.0.2"), "127.0.0.9")[9:12] == "429"
     assert answer(collector, head(**{"X-Forwarded-For": "192.0.2.1"}), "127.0.0.9")[9:12] == "200"
     assert answer(collector, ASK.replace(b"Host", b"Connection: close\r\nHost"), "127.0.0.2")[9:12] == "200"
     time.sleep(6.1)

@@ -75,6 +75,7 @@ CASES = [  # answer, words it must say, what is sent
     (200, "OK", [post("/callback/default?md5=x", status_body(1))]),
     (200, "OK", [post(f"/callback/shop/{TOKEN}", SHOP)]),
     (200, "OK", [post("/callback/near", SHOP, "X-Forwarded-For: 198.51.100.1, 192.0.2.7")], "127.0.0.2"),
+    (200, "OK", [post("/callback/near", SHOP, "Forwarded: for=198.51.100.1, For=\"192.0.2.7:4711\";proto=https")], "127.0.0.2"),
     (200, "OK", [b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"]),
     (200, "", [b"HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"]),
     (200, "OK", [b"POST /callback HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(status_body(1)), status_body(1)]),
@@ -91,6 +92,9 @@ CASES = [  # answer, words it must say, what is sent
     (403, "check addresses", [post("/callback/near", SHOP)]),
     (403, "check addresses", [post("/callback/near", SHOP, "X-Forwarded-For: 192.0.2.7")]),
     (403, "check addresses", [post("/callback/near", SHOP, "X-Forwarded-For: 192.0.2.7, 198.51.100.1")], "127.0.0.2"),
+    (403, "check addresses", [post("/callback/near", SHOP, "Forwarded: for=192.0.2.7")]),
+    (403, "check addresses", [post("/callback/near", SHOP, "Forwarded: for=192.0.2.7", "X-Forwarded-For: 198.51.100.1")], "127.0.0.2"),
+    (403, "check addresses", [post("/callback/near", SHOP, "X-Forwarded-For: 192.0.2.7", "Forwarded: for=198.51.100.1")], "127.0.0.2"),
     (403, "check addresses", [post("/callback/near", SHOP)], "127.0.0.2"),
     (403, "check addresses", [post("/callback/near", b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
                               + b"%x\r\n%s\r\n0\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n" % (len(SHOP), SHOP)], "127.0.0.2"),
