@@ -391,8 +391,8 @@ class Settings(BaseModel):
     max_connections, max_connections_per_address : int, default 1000 and 100
         Beyond them the answer is 503 and 429. Those of `trusted_proxies` count for the former only.
     trusted_proxies : list of str
-        Addresses and networks of proxies whose ``X-Forwarded-For`` or ``Forwarded`` is believed; if both come, both must
-        name the same client.
+        Addresses and networks of proxies whose ``X-Forwarded-For`` or ``Forwarded`` is believed; if both come, both
+        must name the same client.
     max_waiting : int, default 10000
         Callbacks that may wait for the disk at once; beyond that the answer is 503.
     disk_reserve_bytes : int, optional

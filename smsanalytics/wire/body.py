@@ -15,8 +15,8 @@ from smsanalytics.wire.names import THEIRS
 from smsanalytics.wire.percent import unquoted
 
 Fields = dict[str, bytes]
-Pairs = list[tuple[str, "Node"]]  # an object of JSON, an element of XML that has others in it
-Node = str | Pairs | tuple["Node", ...]
+Pairs = tuple[tuple[str, "Node"], ...]  # an object of JSON, an element of XML that has others in it
+Node = str | Pairs | list["Node"]
 
 MAX_FIELDS = 200  #: of one event; a real callback has about twenty, and as many more may be echoed
 MAX_EVENTS = 1000  #: of one body
@@ -26,6 +26,7 @@ PERCENT = ord("%")  # looked for as a number, which is five times quicker
 LONGEST_KEPT = 256  #: of the values that are decoded once for many, so that nobody can fill the memory
 MAX_DEPTH = 5  #: of XML elements and JSON values within one another
 TOO_MANY = f"more than {MAX_FIELDS} fields came; a callback has about twenty"
+TOO_DEEP = "the body is nested too deeply for a callback"
 TWICE = "a field came twice; which of the two was meant cannot be told"
 OF_AN_EVENT = {"id", "phone", "status", "mes", "waitcall"}  #: any of these marks an object as an event itself
 
@@ -90,23 +91,19 @@ def parse(body: bytes, charset: str = "windows-1251") -> Body:
     if not 0 < len(events) <= MAX_EVENTS:
         raise MalformedCallback(f"the body holds no event, or more than {MAX_EVENTS}")
     try:
-        return Body([_unique([(_text(name), value.encode()) for name, value in pairs]) for pairs in events], "utf-8")
+        return Body([_unique(pairs) for pairs in events], "utf-8")
     except UnicodeEncodeError:
         raise MalformedCallback("a name or value is no text: it has half of a character") from None
 
 
-def _unique(pairs: Sequence[tuple[str, bytes]]) -> Fields:
+def _unique(pairs: Sequence[tuple[str, str]]) -> Fields:
     if len(pairs) > MAX_FIELDS:
         raise MalformedCallback(TOO_MANY)
-    fields = dict(pairs)
+    fields = {name: value.encode() for name, value in pairs}
     if len(fields) < len(pairs):
         raise MalformedCallback(TWICE)
+    "".join(fields).encode()  # raises if half of a character is in a name
     return fields
-
-
-def _text(name: str) -> str:
-    name.encode()
-    return name
 
 
 def _form(body: bytes) -> Fields:
@@ -142,31 +139,28 @@ def _json(body: bytes, charset: str) -> Node:
         text = body.decode(charset, "replace")
     objects = itertools.count(1)
 
-    def counted(pairs: list[tuple[str, object]]) -> _Object:
+    def counted(pairs: list[tuple[str, object]]) -> tuple[tuple[str, object], ...]:
         if next(objects) > MAX_OBJECTS or len(pairs) > MAX_EVENTS + MAX_FIELDS:
             raise MalformedCallback(f"more than {MAX_FIELDS} fields or {MAX_OBJECTS} objects came")
-        return _Object(pairs)
+        return tuple(pairs)
 
     try:
         value = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=counted)
-    except (ValueError, RecursionError) as error:
-        raise _refusal(error, "JSON") from None
+    except MalformedCallback:
+        raise
+    except (ValueError, RecursionError):
+        raise MalformedCallback("the body begins like JSON and is none") from None
     return _node(value, 0)
 
 
-class _Object(list[tuple[str, object]]):
-    """The pairs of a JSON object, told from a list."""
-
-    __slots__ = ()
-
-
 def _node(value: object, depth: int) -> Node:
+    """A value with its words as texts, unless it is nested too deeply."""
     if depth > MAX_DEPTH:
-        raise MalformedCallback("the body is nested too deeply for a callback")
-    if isinstance(value, _Object):
-        return [(name, _node(inner, depth + 1)) for name, inner in value]
+        raise MalformedCallback(TOO_DEEP)
+    if isinstance(value, tuple):
+        return tuple((name, _node(inner, depth + 1)) for name, inner in value)
     if isinstance(value, list):
-        return tuple(_node(inner, depth + 1) for inner in value)
+        return [_node(inner, depth + 1) for inner in value]
     if isinstance(value, str):
         return value
     return {None: "", True: "true", False: "false"}[value]  # type: ignore[index]
@@ -181,11 +175,11 @@ def _xml(body: bytes, charset: str) -> Node:
         encoding = None if b"encoding=" in body[:200] else charset
     parser = expat.ParserCreate(encoding)
     parser.buffer_text = True
-    open_elements: list[tuple[str, Pairs, list[str]]] = [("", [], [])]
+    open_elements: list[tuple[str, list[tuple[str, Node]], list[str]]] = [("", [], [])]
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if len(open_elements) > MAX_DEPTH:
-            raise MalformedCallback("the body is nested too deeply for a callback")
+            raise MalformedCallback(TOO_DEEP)
         open_elements.append((name, list(attributes.items()), []))
 
     def end(_: str) -> None:
@@ -194,7 +188,7 @@ def _xml(body: bytes, charset: str) -> Node:
         if pairs and text.strip():  # attributes beside a text
             pairs.append((name, text))
         around = open_elements[-1][1]
-        around.append((name, pairs or text))
+        around.append((name, tuple(pairs) or text))
         if len(around) > MAX_EVENTS + MAX_FIELDS:
             raise MalformedCallback(f"more than {MAX_FIELDS} fields or {MAX_EVENTS} events came")
 
@@ -206,20 +200,16 @@ def _xml(body: bytes, charset: str) -> Node:
     parser.StartDoctypeDeclHandler = doctype
     try:
         parser.Parse(body, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        raise _refusal(error, "XML") from None
-    return open_elements[0][1]
-
-
-def _refusal(error: Exception, of: str) -> MalformedCallback:
-    return (
-        error if isinstance(error, MalformedCallback) else MalformedCallback(f"the body begins like {of} and is none")
-    )
+    except MalformedCallback:
+        raise
+    except (expat.ExpatError, ValueError, LookupError):
+        raise MalformedCallback("the body begins like XML and is none") from None
+    return tuple(open_elements[0][1])
 
 
 def _events(node: Node) -> list[list[tuple[str, str]]]:
     """The events of a tree, whatever it is rooted in."""
-    if isinstance(node, tuple):
+    if isinstance(node, list):
         return [event for inner in node for event in _events(inner)]
     if isinstance(node, str):
         raise MalformedCallback("the body holds a value where an event was expected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Mapping
@@ -160,8 +161,10 @@ def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
         fields = _masked(fields, kind, terms)  # somebody put it into a parameter of their own
     names = call.ours if kind is Kind.CALL and call is not None else None
     told = [Callback(kind, signed_by, key, *rename(kind, fields, charset=charset, names=names))]
-    if kind is Kind.STATUS and call is not None and _tells_of(call, fields):
-        told.append(Callback(Kind.CALL, "none", "", *rename(Kind.CALL, fields, charset=charset, names=call.ours)))
+    if kind is Kind.STATUS and call is not None:
+        with contextlib.suppress(MisshapenCallback):
+            call.check(fields)
+            told.append(Callback(Kind.CALL, "none", "", *rename(Kind.CALL, fields, charset=charset, names=call.ours)))
     return told
 
 
@@ -171,14 +174,6 @@ def _masked(fields: Fields, kind: Kind, terms: Terms) -> Fields:
         name if name in kept else terms.masked(name.encode()).decode(): value if name in kept else terms.masked(value)
         for name, value in fields.items()
     }
-
-
-def _tells_of(call: CallFields, fields: Fields) -> bool:
-    try:
-        call.check(fields)
-    except MisshapenCallback:
-        return False
-    return True
 
 
 @functools.lru_cache(256)
@@ -193,7 +188,5 @@ def _spelled(secret: bytes) -> re.Pattern[bytes]:
 
 
 def _codec(fields: Fields, terms: Terms) -> str:
-    said = terms.charset
-    if said is None and "charset" in fields:
-        said = fields["charset"].decode("ascii", "replace").lower()
-    return CHARSETS.get(said or DEFAULT_CHARSET, CHARSETS[DEFAULT_CHARSET])
+    said = terms.charset or fields.get("charset", b"").decode("ascii", "replace").lower()
+    return CHARSETS.get(said, CHARSETS[DEFAULT_CHARSET])

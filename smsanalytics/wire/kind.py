@@ -49,12 +49,6 @@ RECIPIENT = re.compile(_NUMBER + rb"|" + _ADDRESS + rb"|[@#][0-9A-Za-z_.-]{1,64}
 SENDER = re.compile(rb"[0-9A-Za-z+._-]{1,15}")  #: a short code or a name, where the kind is certain without it
 SHORTEST_TO = 4  #: digits of a receiving number that no status can be
 LARGEST_ID = 2**31 - 1
-_FITS = {
-    kind: tuple(
-        (name, (RECIPIENT if (kind, name) == (Kind.STATUS, "phone") else SHAPES[name]).fullmatch) for name in names
-    )
-    for kind, names in SIGNED.items()
-}
 
 
 def kind_of(fields: Container[str], *, keys: str | None = None) -> Kind:
@@ -131,11 +125,14 @@ def check_shape(kind: Kind, fields: Mapping[str, bytes], *, inbound_numbers: Col
     Traceback (most recent call last):
     smsanalytics.errors.MisshapenCallback: field phone of a callback of kind incoming needs 7 to 15 digits or an ...
     """
-    for name, fits in _FITS[kind]:
+    for name in SIGNED[kind]:
         value = fields.get(name)
+        shape = RECIPIENT if kind is Kind.STATUS and name == "phone" else SHAPES[name]
         if value is None:
             raise MisshapenCallback(f"field {name} did not come; it is signed in a callback of kind {kind}")
-        if not fits(value) and not (kind is Kind.INCOMING and name == "phone" and _is_sender(fields, inbound_numbers)):
+        if not shape.fullmatch(value) and not (
+            kind is Kind.INCOMING and name == "phone" and _is_sender(fields, inbound_numbers)
+        ):
             raise MisshapenCallback(_refusal(kind, name, value, inbound_numbers))
     if kind is Kind.STATUS and int(fields["id"]) > LARGEST_ID:
         raise MisshapenCallback("field id is larger than the provider's ids can be (2^31 - 1)")

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import hmac
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from smsanalytics.errors import BadSignature
 from smsanalytics.wire.kind import SIGNED, Kind
@@ -88,22 +88,15 @@ def verify(
 
 def _is_made(claims: Sequence[tuple[str, bytes]], text: bytes) -> bool:
     """Whether each hash is that of a text; all are looked at, so that the time taken tells nothing."""
-    made = 0
-    for name, claimed in claims:
-        fits = False
-        for notation in HASHES[name](text):
-            fits |= hmac.compare_digest(notation, claimed)
-        made += fits
-    return made == len(claims)
+    fits = [True in [hmac.compare_digest(made, claimed) for made in HASHES[name](text)] for name, claimed in claims]
+    return all(fits)
 
 
-def _encodings(signed: bytes, charset: str) -> Iterable[bytes]:
+def _encodings(signed: bytes, charset: str) -> Iterator[bytes]:
     """The bytes that came, and then the same text in the other charsets."""
-    return (signed,) if signed.isascii() else _in_all_charsets(signed, charset)
-
-
-def _in_all_charsets(signed: bytes, charset: str) -> Iterator[bytes]:
     yield signed
+    if signed.isascii():
+        return
     for other in CHARSETS.values():
         with contextlib.suppress(UnicodeError):
             if (encoded := signed.decode(charset).encode(other)) != signed:
