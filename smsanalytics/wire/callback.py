@@ -19,7 +19,7 @@ from smsanalytics.wire.signature import CHARSETS, CONTROL, verify
 DEFAULT_CHARSET = "windows-1251"
 MASK = b"***"
 MASKABLE = {"mes"}  #: of what is signed: the others have shapes of their own
-_ENCODED = re.compile(rb"[%&\\\0]|<[!?]")
+_ENCODES = b"%&\\\0<"  # each looked for as a number, which is several times quicker than a pattern
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Terms:
         secrets = self.secrets.values()
         if any(secret in content for secret in secrets):
             return True
-        if not _ENCODED.search(content):
+        if not any(mark in content for mark in _ENCODES):
             return False
         texts = [secret.decode("latin-1") for secret in secrets]
         return any(text in decoded for decoded in decodings(content.decode("latin-1")) for text in texts)
