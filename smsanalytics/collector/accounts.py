@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from smsanalytics.collector.forwarded import ways_in
+from smsanalytics.collector.forwarded import address_in, ways_in
 from smsanalytics.settings import DEFAULT_ACCOUNT, Settings
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
@@ -117,7 +117,7 @@ def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[
     True
     """
     ways = ways_in(headers)
-    address = _address(peer)
+    address = address_in(peer)
     if address is None or not is_among(address, trusted):
         return None if ways and (address is None or address.is_loopback) else address  # of a proxy nobody told of
     clients = {_client(way, trusted) for way in ways}
@@ -127,7 +127,7 @@ def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[
 def _client(hops: list[str], trusted: tuple[Network, ...]) -> Address | None:
     """The last address on a way that is no trusted proxy."""
     for hop in reversed(hops):
-        address = _address(hop)
+        address = address_in(hop)
         if address is None or not is_among(address, trusted):
             return address
     return None
@@ -147,21 +147,7 @@ def network_of(peer: str) -> str:
     >>> network_of("2001:db8::3"), network_of("192.0.2.1"), network_of("::ffff:192.0.2.1")
     ('2001:db8::/64', '192.0.2.1', '192.0.2.1')
     """
-    address = _address(peer) if ":" in peer else None
+    address = address_in(peer) if ":" in peer else None
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, CUSTOMER), strict=False))
     return str(address or peer)
-
-
-def _address(text: str) -> Address | None:
-    """The address in what a proxy writes: alone, with a port, in brackets, in quotes; None for ``unknown``."""
-    host = text.strip('" ')
-    if host.startswith("["):
-        host = host[1:].partition("]")[0]
-    elif host.count(":") == 1:
-        host = host.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 
@@ -39,6 +40,27 @@ def ways_in(headers: Iterable[tuple[bytes, bytes]]) -> list[list[str]]:
         elif name == b"x-forwarded-for":
             ways.setdefault(name, []).extend(value.decode("latin-1").split(","))
     return [*ways.values()]
+
+
+def address_in(hop: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """
+    Find the address in what a proxy writes: alone, with a port, in brackets, in quotes; None for ``unknown``.
+
+    Examples
+    --------
+    >>> address_in('"[2001:db8::7]:4711"'), address_in("192.0.2.1:4711"), address_in("_hidden")
+    (IPv6Address('2001:db8::7'), IPv4Address('192.0.2.1'), None)
+    """
+    host = hop.strip('" ')
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _elements(line: str) -> list[str]:
