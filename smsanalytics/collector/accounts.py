@@ -46,7 +46,7 @@ def routes_of(settings: Settings) -> dict[str, Account]:
     Examples
     --------
     >>> routes_of(Settings(accounts={"default": {}, "shop": {"path_token": "a-token-of-20-letters"}})).keys()
-    dict_keys(['/callback', '/callback/default', '/callback/shop/a-token-of-20-letters'])
+    dict_keys(['/callback/default', '/callback', '/callback/shop/a-token-of-20-letters'])
     """
     routes: dict[str, Account] = {}
     for name, terms in terms_of(settings).items():
