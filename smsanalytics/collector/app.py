@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from smsanalytics.collector.admin import Admin
 from smsanalytics.collector.answer import ALIVE, NOT_FOUND, NOT_GET, Answer
@@ -54,14 +54,20 @@ def create_app(settings: Settings | None = None, *, collector: Collector | None 
 
         return give
 
-    app = Starlette(
+    app = _App(
         routes=[Route("/healthz", giving(ALIVE))],
-        middleware=[Middleware(CallbackEndpoint, collector=collector)],
         exception_handlers={404: giving(NOT_FOUND), 405: giving(NOT_GET)},
         lifespan=lambda _: collector.running(),
     )
     app.state.collector = collector
     return app
+
+
+class _App(Starlette):
+    """Starlette, with callbacks answered in front of all that it puts around an application."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return CallbackEndpoint(super().build_middleware_stack(), self.state.collector)
 
 
 def create_admin_app(settings: Settings | None = None, *, beside: Starlette | None = None) -> Starlette:

@@ -238,6 +238,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request."""
         self._unanswered -= 1
+        self.transport.flush()
         if self._stage is Stage.REQUEST:
             self.deadline = time.monotonic() + self._connections.idle_seconds
         if not self.transport.is_closing():
@@ -308,12 +309,12 @@ class _Transport:
     """
     A transport that is left alone once it is closing, and closes when the client can have read its answer.
 
-    What is written in one turn of the loop goes out in one piece: uvicorn writes head and body of an answer apart.
+    The head of an answer is sent with its body, as ASGI asks for: uvicorn writes them apart.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: LimitedProtocol) -> None:
         self._transport, self._protocol = transport, protocol
-        self._parts: list[bytes] = []
+        self._head = b""
         self._closing = False
 
     def __getattr__(self, name: str) -> Any:
@@ -323,13 +324,19 @@ class _Transport:
         return self._closing or self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
-        if not self._parts:
-            self._protocol.loop.call_soon(self._flush)
-        self._parts.append(data)
+        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+        elif not self.is_closing():
+            self._transport.write(self._head + data)
+            self._head = b""
+
+    def flush(self) -> None:
+        if self._head:
+            self.write(b"")
 
     def close(self) -> None:
         if not self.is_closing():
-            self._flush()
+            self.flush()
             self._closing = True
             if self._protocol.linger():
                 self._transport.write_eof()
@@ -344,8 +351,3 @@ class _Transport:
     def resume_reading(self) -> None:
         if not self.is_closing():
             self._transport.resume_reading()
-
-    def _flush(self) -> None:
-        if self._parts and not self.is_closing():
-            self._transport.write(b"".join(self._parts))
-        self._parts.clear()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from smsanalytics.errors import JournalError
 from smsanalytics.store.journal import Journal
 
-Stored = asyncio.Future[JournalError | None]
+Done = Callable[[JournalError | None], None]
 
 
 class GroupCommit:
@@ -45,34 +45,31 @@ class GroupCommit:
         self._journal, self._check, self._synced = journal, check, synced
         self._max_waiting, self._max_bytes = max_waiting, max_bytes
         self._events: list[bytes] = []
-        self._waiting: list[Stored] = []
+        self._waiting: list[Done] = []
         self._syncing = self._bytes = self._syncing_bytes = 0
         self._drain: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, "journal")
         self._durable_at = -float("inf")
 
-    def put(self, events: Sequence[bytes]) -> Stored:
+    def put(self, events: Sequence[bytes], done: Done) -> None:
         """
-        Have events stored together.
+        Call `done` when all of these events are durable, or with the error if they are not.
 
-        Returns
-        -------
-        Future
-            With None once all of them are durable, or with why they are not.
+        Raises
+        ------
+        JournalError
+            If too many wait already.
         """
-        stored: Stored = asyncio.get_running_loop().create_future()
         size = sum([len(event) for event in events])
         if len(self._waiting) + self._syncing >= self._max_waiting or (
             self._bytes + self._syncing_bytes + size > self._max_bytes
         ):
-            stored.set_result(JournalError("too many callbacks wait for the disk"))
-            return stored
+            raise JournalError("too many callbacks wait for the disk")
         self._events += events
         self._bytes += size
-        self._waiting.append(stored)
+        self._waiting.append(done)
         if self._drain is None:
             self._drain = asyncio.create_task(self._commit_all())
-        return stored
 
     async def append(self, events: Sequence[bytes]) -> None:
         """
@@ -83,7 +80,10 @@ class GroupCommit:
         JournalError
             If they are not, or too many wait already.
         """
-        if (failure := await self.put(events)) is not None:
+        durable = asyncio.get_running_loop().create_future()
+        self.put(events, lambda failure: None if durable.done() else durable.set_result(failure))
+        failure: JournalError | None = await durable
+        if failure is not None:
             raise failure
 
     async def _commit_all(self) -> None:
@@ -102,9 +102,8 @@ class GroupCommit:
                 self._durable_at = time.monotonic()
                 if self._synced:
                     self._synced(len(events), time.perf_counter() - started)
-            for stored in waiting:
-                if not stored.done():  # who waited may have gone
-                    stored.set_result(failure)
+            for done in waiting:
+                done(failure)
         self._syncing = self._syncing_bytes = 0
         self._drain = None
 
