@@ -125,21 +125,7 @@ class Stage(Enum):
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """
-    Speaks HTTP/1.1 with one client.
-
-    Parameters
-    ----------
-    connections : Connections
-        Those of its listener.
-    **given
-        What uvicorn hands to each of its protocols.
-
-    Attributes
-    ----------
-    deadline : float
-        When it is `overdue`. [s, of the monotonic clock]
-    """
+    """Speaks HTTP/1.1 with one client, who is `overdue` when his `deadline` has passed. [s, of the monotonic clock]"""
 
     transport: _Transport  # type: ignore[assignment]
 
@@ -179,27 +165,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _decline(self, rest: bytes) -> None:
         """Read a request as if it had offered no other protocol: the parser takes what follows its head for that."""
-        headers = [header for header in self.headers if header[0] != b"upgrade"]
-        if len(headers) == len(self.headers):  # CONNECT
+        if self.parser.get_method() == b"CONNECT":
             return self._refuse(NOT_HTTP)
         head = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
-        head += [b"%s: %s" % header for header in headers]
+        head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = HttpRequestParser(self)
         return self.data_received(b"\r\n".join([*head, b"", b""]) + rest)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what came: the client sends no more."""
-        waits = self._unanswered > 0 and self._stage is Stage.REQUEST
-        if waits:
+        if waits := self._unanswered > 0 and self._stage is Stage.REQUEST:
             self.cycle.keep_alive = False
         return waits
-
-    def pause_writing(self) -> None:
-        """Wait for a client that does not read its answers, though not for long."""
-        super().pause_writing()
-        self.deadline = time.monotonic() + self._limits.body_seconds
-
-    # What the parser calls.
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -212,7 +189,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Hand a request on."""
         if self.parser.should_upgrade():
             return
-        if self._bytes > self._limits.max_header_bytes and self._head_bytes() > self._limits.max_header_bytes:
+        most = self._limits.max_header_bytes
+        if self._bytes > most < len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]):
             self._refuse(TOO_LARGE)
         elif len(self.pipeline) >= AHEAD:
             self._refuse(BUSY)
@@ -223,9 +201,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unanswered += 1
         super().on_headers_complete()
         self.headers = []  # for what comes behind chunks: it is none of the headers
-
-    def _head_bytes(self) -> int:
-        return len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
 
     def on_message_complete(self) -> None:
         """Expect another request."""
@@ -246,8 +221,6 @@ class LimitedProtocol(HttpToolsProtocol):
             if self.pipeline:
                 self._start_asgi_task(*self.pipeline.pop())
             self._finish()
-
-    # What ends a connection.
 
     def shutdown(self) -> None:
         """Stop soon, for the server does."""
@@ -273,20 +246,20 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, why: Answer) -> None:
         """Answer the request that is being read in its turn, and read no more."""
-        if self._stage is Stage.NOTHING:
-            return None
         if self._stage is Stage.BODY:
             if self.cycle.response_started:
-                return self.transport.close()
+                return self.transport.close()  # one answer is enough
             self._unanswered -= 1
             if self.pipeline and self.pipeline[0][0] is self.cycle:
                 self.pipeline.popleft()
             else:  # the application waits for the rest of its body
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
-        self._stage, self._refusal = Stage.NOTHING, why
-        self.deadline = time.monotonic() + self._limits.body_seconds
-        return self._finish()
+        if self._stage is not Stage.NOTHING:
+            self._stage, self._refusal = Stage.NOTHING, why
+            self.deadline = time.monotonic() + self._limits.body_seconds
+            self._finish()
+        return None
 
     def _finish(self) -> None:
         """Give the last answer, once all before it are given."""
@@ -298,11 +271,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def linger(self) -> bool:
         """Whether the client may still be sending: what it sends is thrown away for a while before the end."""
-        if self._stage is Stage.REQUEST:
-            return False
-        self._stage = Stage.NOTHING
-        self.deadline = time.monotonic() + LINGER_SECONDS
-        return True
+        if lingers := self._stage is not Stage.REQUEST:
+            self._stage, self.deadline = Stage.NOTHING, time.monotonic() + LINGER_SECONDS
+        return lingers
 
 
 class _Transport:
