@@ -23,7 +23,7 @@ import typer.main
 from pydantic import BaseModel, SecretStr
 
 import smsanalytics as sms
-from smsanalytics import charts, codes, metrics, questions
+from smsanalytics import charts, codes, collector, metrics, questions
 from smsanalytics.cli import app
 from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT
 from smsanalytics.questions import Questions
@@ -90,6 +90,10 @@ def python() -> Iterator[str]:
         "Metrics": [("sms.metrics", metrics), *_exported("sms.metrics", metrics)],
         "Charts": [("sms.charts", charts), *_exported("sms.charts", charts)],
         "Codes": [("smsanalytics.codes", codes), ("codes.cause_of", codes.cause_of), ("codes.Code", codes.Code)],
+        "Collect in your own application": [
+            ("smsanalytics.collector.create_app", collector.create_app),
+            ("smsanalytics.collector.create_admin_app", collector.create_admin_app),
+        ],
     }
     yield "\n".join(
         f"- {title}: "

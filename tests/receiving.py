@@ -13,7 +13,7 @@ import uvicorn
 from signing import SECRET
 
 from smsanalytics import Store, open_store
-from smsanalytics.collector import create_admin_app, create_app
+from smsanalytics.collector.app import app_of, create_admin_app
 from smsanalytics.collector.collector import Collector
 from smsanalytics.settings import Settings
 from smsanalytics.store.layout import Layout
@@ -50,7 +50,7 @@ class Receiver:
     def __enter__(self) -> Receiver:
         self._runner = asyncio.Runner()
         self._collector = Collector(self.settings, now=lambda: self.now * 10**9)
-        public = create_app(collector=self._collector)
+        public = app_of(self._collector)
         self._lifespan = public.router.lifespan_context(public)
         self._runner.run(self._lifespan.__aenter__())
         self._ports, self._servers, self._serving = {}, [], []

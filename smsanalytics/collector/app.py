@@ -15,7 +15,7 @@ from smsanalytics.collector.endpoint import CallbackEndpoint
 from smsanalytics.settings import Settings, load
 
 
-def create_app(settings: Settings | None = None, *, collector: Collector | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> Starlette:
     """
     Make the application that takes callbacks, at ``/callback`` and below, and answers ``/healthz``.
 
@@ -26,8 +26,6 @@ def create_app(settings: Settings | None = None, *, collector: Collector | None 
     ----------
     settings : Settings, optional
         By default those of the environment and of ``smsanalytics.toml``, as for ``smsanalytics serve``.
-    collector : Collector, optional
-        Made of settings before; by default of these.
 
     Returns
     -------
@@ -45,7 +43,11 @@ def create_app(settings: Settings | None = None, *, collector: Collector | None 
     >>> sms = create_app(Settings(data="data", secret="s3cret_Key-1"))
     >>> app = Starlette(routes=[Mount("/sms", sms)], lifespan=sms.router.lifespan_context)
     """
-    collector = collector or Collector(settings or load())
+    return app_of(Collector(settings or load()))
+
+
+def app_of(collector: Collector) -> Starlette:
+    """Make the application of a collector, which may be open already."""
 
     def giving(answer: Answer) -> Any:
         async def give(*_: object) -> Answer:

@@ -20,7 +20,7 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from smsanalytics.collector import create_admin_app, create_app
+from smsanalytics.collector.app import app_of, create_admin_app
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.intake import MAX_BODY_BYTES
 from smsanalytics.collector.monitor import SHARED
@@ -143,7 +143,7 @@ class _Server:
         self._stopping.set()
 
     async def _serve(self) -> None:
-        app = create_app(collector=self._collector)
+        app = app_of(self._collector)
         listeners = [self._public(app), self._admin(create_admin_app(beside=app))]
         async with contextlib.AsyncExitStack() as closing:
             if self._maintain:
