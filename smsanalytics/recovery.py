@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-from smsanalytics.collector.accounts import Account, client_of, is_among
+from smsanalytics.collector.accounts import Account
+from smsanalytics.collector.sender import client_of, is_among
 from smsanalytics.errors import CallbackRefused, SettingsError
 from smsanalytics.settings import ALPHABET
 from smsanalytics.store.journal import DAY, Journal, entry, in_batch

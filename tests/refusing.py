@@ -7,7 +7,8 @@ from pathlib import Path
 from receiving import Receiver, published
 from signing import SECRET
 
-from smsanalytics.collector.accounts import Account, Network
+from smsanalytics.collector.accounts import Account
+from smsanalytics.collector.sender import Network
 from smsanalytics.recovery import Retried, Span, judged, retry
 from smsanalytics.store.layout import Layout
 from smsanalytics.store.rejected import Rejected

@@ -61,6 +61,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
     "check": {"check", "store", "errors", "codes"},
     "recovery": {
         "collector.accounts",
+        "collector.sender",
         "wire",
         "store.rejected",
         "store.journal",
@@ -68,7 +69,7 @@ MAY_IMPORT = {  # room: rooms of ours it may know
         "settings",
         "errors",
     },
-    "refusals": {"recovery", "collector.accounts", "wire", "errors"},
+    "refusals": {"recovery", "collector.accounts", "collector.sender", "wire", "errors"},
     "difference": set(),
     "sample": {"provider", "wire", "store", "api", "errors", "__version__"},
 }

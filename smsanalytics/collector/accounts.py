@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from smsanalytics.collector.forwarded import address_in, ways_in
+from smsanalytics.collector.sender import Network
 from smsanalytics.settings import DEFAULT_ACCOUNT, Settings
 from smsanalytics.wire.call import CallFields
 from smsanalytics.wire.callback import Terms
 
 PATH = "/callback"
-CUSTOMER = 64  #: bits of an IPv6 address that all addresses of a customer share
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -88,66 +84,3 @@ def terms_of(settings: Settings) -> Mapping[str, Terms]:
         )
         for name, account in settings.accounts.items()
     }
-
-
-def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[Network, ...]) -> Address | None:
-    """
-    Tell who sent a request: the last address that is no trusted proxy; None where nobody can be believed.
-
-    A proxy that writes one of ``X-Forwarded-For`` and ``Forwarded`` may pass on the other as its client sent it: where
-    both came, they must name the same client.
-
-    Parameters
-    ----------
-    peer : str
-        Address of the connection.
-    headers : iterable of (bytes, bytes)
-        Names in small letters and values.
-    trusted : tuple of Network
-        Proxies whose word counts.
-
-    Examples
-    --------
-    >>> proxies = (ipaddress.ip_network("10.0.0.0/8"),)
-    >>> client_of("10.0.0.1", [(b"x-forwarded-for", b"198.51.100.7, 192.0.2.1:80, 10.0.0.2")], proxies)
-    IPv4Address('192.0.2.1')
-    >>> client_of("10.0.0.1", [(b"forwarded", b'for="[2001:db8::7]:4711";proto=http')], proxies)
-    IPv6Address('2001:db8::7')
-    >>> client_of("127.0.0.1", [(b"x-forwarded-for", b"198.51.100.7")], proxies) is None
-    True
-    """
-    ways = ways_in(headers)
-    address = address_in(peer)
-    if address is None or not is_among(address, trusted):
-        return None if ways and (address is None or address.is_loopback) else address  # of a proxy nobody told of
-    clients = {_client(way, trusted) for way in ways}
-    return clients.pop() if len(clients) == 1 else None
-
-
-def _client(hops: list[str], trusted: tuple[Network, ...]) -> Address | None:
-    """The last address on a way that is no trusted proxy."""
-    for hop in reversed(hops):
-        address = address_in(hop)
-        if address is None or not is_among(address, trusted):
-            return address
-    return None
-
-
-def is_among(address: Address, networks: tuple[Network, ...]) -> bool:
-    """Whether an address lies in one of the networks."""
-    return any(address in network for network in networks)
-
-
-def network_of(peer: str) -> str:
-    """
-    Tell what counts as one address: of IPv6 the network of a customer.
-
-    Examples
-    --------
-    >>> network_of("2001:db8::3"), network_of("192.0.2.1"), network_of("::ffff:192.0.2.1")
-    ('2001:db8::/64', '192.0.2.1', '192.0.2.1')
-    """
-    address = address_in(peer) if ":" in peer else None
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, CUSTOMER), strict=False))
-    return str(address or peer)

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from smsanalytics.collector.accounts import Account, Address, is_among
+from smsanalytics.collector.accounts import Account
 from smsanalytics.collector.answer import NOT_ALLOWED, NOT_AUTHENTIC, NOT_STORED, STORED, UNREADABLE, Answer
 from smsanalytics.collector.collector import Collector
+from smsanalytics.collector.sender import Address, is_among
 from smsanalytics.errors import BadSignature, CallbackRefused, JournalError, StoreError
 from smsanalytics.store.journal import OF_A_LINE, entry, in_batch
 from smsanalytics.wire import callback

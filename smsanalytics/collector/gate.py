@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from smsanalytics.collector.accounts import Network, client_of, network_of, path_of
+from smsanalytics.collector.accounts import path_of
+from smsanalytics.collector.sender import Network, client_of, network_of
 
 TURN_SECONDS = 0.01  #: between two requests without the token: so many leave room for callbacks
 GUESSES, GUESS_SECONDS = 10, 6.0  #: wrong tokens of one address at once, and until it has another

@@ -12,9 +12,9 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from smsanalytics.collector.accounts import is_among, network_of
 from smsanalytics.collector.answer import BUSY, NOT_HTTP, STOPPING, TOO_LARGE, TOO_MANY, TOO_SLOW, Answer
 from smsanalytics.collector.monitor import Monitor
+from smsanalytics.collector.sender import is_among, network_of
 from smsanalytics.settings import Settings
 
 AHEAD = 32  #: requests that may be sent before the first of them is answered
