@@ -42,7 +42,7 @@ def on_disk(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(on_disk):
     out = on_disk / "collector.json"
-    done = bench(on_disk, *SMALL, "--only", "raw_noop", "collector", out=out)
+    done = bench(on_disk, *SMALL, "--only", "starlette_noop", "collector", out=out)
     assert done.returncode in (0, 1), done.stderr
     return done, json.loads(out.read_text("utf-8"))
 
@@ -58,16 +58,16 @@ def test_what_was_acknowledged_is_what_is_stored(run):
 def test_the_servers_are_compared(run):
     done, result = run
     [one] = result["rounds"]
-    assert one.keys() == {"raw_noop", "collector"}
+    assert one.keys() == {"starlette_noop", "collector"}
     for row in one.values():
         assert row["answers"].keys() == {"200"}
         assert 0 < row["p50_ms"] <= row["p99_ms"] <= row["max_ms"]
         assert row["rate"] * row["cpu_us_per_request"] <= 1.1e6  # one core has no more
-    assert result["ratios"] == {"durable_vs_raw_noop": result["targets"]["durable_vs_raw_noop"]["is"]}
-    assert result["ratios"]["durable_vs_raw_noop"] == pytest.approx(
-        one["collector"]["rate"] / one["raw_noop"]["rate"], abs=1e-3
+    assert result["ratios"] == {"durable_vs_starlette_noop": result["targets"]["durable_vs_starlette_noop"]["is"]}
+    assert result["ratios"]["durable_vs_starlette_noop"] == pytest.approx(
+        one["collector"]["rate"] / one["starlette_noop"]["rate"], abs=1e-3
     )
-    assert "durable_vs_raw_noop: " in done.stdout
+    assert "durable_vs_starlette_noop: " in done.stdout
 
 
 def test_the_conditions_are_told_and_nothing_of_whose_machine_it_is(run, on_disk):

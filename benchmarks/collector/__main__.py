@@ -21,13 +21,14 @@ from benchmarks.collector.beside import FastapiPostgresql, FastapiSqlite, Fixed,
 from benchmarks.collector.conditions import commit, conditions
 from benchmarks.collector.disk import Disk, in_memory
 from benchmarks.collector.endurance import memory, open_loop
-from benchmarks.collector.ours import Collector
+from benchmarks.collector.ours import Collector, GranianCollector
 from benchmarks.collector.result import CALLBACKS, RATE, judged
 from benchmarks.collector.server import ROOT, Cores, Server
 from benchmarks.collector.sheet import show
 
 SERVERS: dict[str, type[Server]] = {
-    kind.name: kind for kind in (RawNoop, StarletteNoop, Collector, FastapiSqlite, FastapiPostgresql, FlaskSqlite)
+    kind.name: kind
+    for kind in (RawNoop, StarletteNoop, Collector, GranianCollector, FastapiSqlite, FastapiPostgresql, FlaskSqlite)
 }
 
 

@@ -80,9 +80,38 @@ class Collector(Server):
 
     def stored(self) -> Iterable[int]:
         """The ids it stored, as DuckDB reads them from the Parquet of its store."""
-        maintain = [sys.executable, "-m", "smsanalytics", "maintain", "--data", str(self.data)]
-        subprocess.run(maintain, check=True, capture_output=True, cwd=self.folder, env=self.environment())
-        with duckdb.connect() as connection:
-            files = [str(path) for path in Layout(self.data).live_files("statuses")]
-            rows = connection.execute("SELECT message_id FROM read_parquet($1)", [files]).fetchnumpy()
-        return map(int, rows["message_id"])
+        return in_parquet(self)
+
+
+class GranianCollector(Server):
+    """The same application under granian, a server in Rust; no maintenance runs beside it."""
+
+    name, title = "granian_collector", "smsanalytics under granian"
+    needs = ("granian",)
+
+    def __init__(self, folder: Path, cores: Cores) -> None:
+        super().__init__(folder, cores)
+        self.data = folder / "data"
+
+    def command(self) -> list[str]:
+        """What starts it."""
+        options = ["--interface", "asgi", "--loop", "uvloop", "--no-ws", "--port", str(self.port)]
+        return [sys.executable, "-m", "granian", *options, "--factory", "smsanalytics.collector:create_app"]
+
+    def environment(self) -> dict[str, str]:
+        """What it finds in its environment."""
+        return super().environment() | {"SMSANALYTICS_DATA": str(self.data)}
+
+    def stored(self) -> Iterable[int]:
+        """The ids it stored."""
+        return in_parquet(self)
+
+
+def in_parquet(server: Collector | GranianCollector) -> Iterable[int]:
+    """The ids in the store of a server that has ended."""
+    maintain = [sys.executable, "-m", "smsanalytics", "maintain", "--data", str(server.data)]
+    subprocess.run(maintain, check=True, capture_output=True, cwd=server.folder, env=server.environment())
+    with duckdb.connect() as connection:
+        files = [str(path) for path in Layout(server.data).live_files("statuses")]
+        rows = connection.execute("SELECT message_id FROM read_parquet($1)", [files]).fetchnumpy()
+    return map(int, rows["message_id"])

@@ -20,6 +20,7 @@ NAMES = {
     "raw_noop": "uvicorn, stores nothing",
     "starlette_noop": "Starlette, stores nothing",
     "collector": "smsanalytics: verified, on the disk",
+    "granian_collector": "smsanalytics under granian",
     "fastapi_insert": "FastAPI + SQLite",
     "fastapi_postgresql": "FastAPI + PostgreSQL",
     "flask_insert": "Flask + gunicorn + SQLite",

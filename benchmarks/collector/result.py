@@ -18,8 +18,9 @@ RATIOS = {  # of the collector's rate to that of another
     "durable_vs_fastapi_insert": "fastapi_insert",
     "durable_vs_fastapi_postgresql": "fastapi_postgresql",
     "durable_vs_flask_insert": "flask_insert",
+    "durable_vs_granian": "granian_collector",
 }
-AT_LEAST = {"durable_vs_raw_noop": 0.45, "durable_vs_starlette_noop": 0.85, "durable_vs_fastapi_insert": 8.0}
+AT_LEAST = {"durable_vs_starlette_noop": 0.55, "durable_vs_fastapi_insert": 5.5}
 P99_MS, RATE, SECONDS, FLUSHES = 10.0, 2_500, 120.0, 3  #: of the open loop
 MEMORY_RATIO, CALLBACKS = 1.2, 1_000_000
 BUSY = 0.85  #: a generator that works more than this share of the time holds the server back

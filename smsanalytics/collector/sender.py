@@ -59,7 +59,7 @@ def _ways(headers: Iterable[tuple[bytes, bytes]]) -> list[list[str]]:
 
 
 def _called(element: str) -> str:
-    """For whom an element of ``Forwarded`` (RFC 7239) is; nobody where it does not say so, or a quote swallowed more."""
+    """For whom an element of ``Forwarded`` (RFC 7239) is; nobody where that is not said, or in a stray quote."""
     pairs = [_PAIR.fullmatch(pair) for pair in element.split(";") if pair.strip()]
     clients = [pair[2] for pair in pairs if pair and pair[1].lower() == "for"]
     return clients[0] if all(pairs) and len(clients) == 1 else ""

@@ -48,7 +48,10 @@ def test_the_client_is_the_last_address_that_is_no_proxy(written, client):
         ('for="::ffff:192.0.2.1"', "192.0.2.1"),
         (" proto=https ;  for = 192.0.2.43 ; by = 10.0.0.1 ", "192.0.2.43"),
         ("for=198.51.100.9, for=192.0.2.1:4711, for=10.1.2.3:80;by=10.0.0.1, For=[fd00::1]:80", "192.0.2.1"),
-        (r'for=192.0.2.43;host="a, for=198.51.100.1;b\", for=198.51.100.2"', None),  # no proxy writes that: nobody is believed
+        (
+            r'for=192.0.2.43;host="a, for=198.51.100.1;b\", for=198.51.100.2"',
+            None,
+        ),  # no proxy writes that: nobody is believed
         ("for=192.0.2.43;;proto=http;", "192.0.2.43"),
         ("for=192.0.2.43;before=198.51.100.1", "192.0.2.43"),
         ("for=192.0.2.43, for=unknown", None),

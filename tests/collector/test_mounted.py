@@ -177,3 +177,14 @@ def test_a_store_that_cannot_be_written_is_answered_503_where_the_lifespan_does_
         assert running.ask("POST", "/sms/callback", status_body(1)) == (200, "OK")
         running.end()
     assert stored(tmp_path / "data") == [1]
+
+
+def test_another_server_runs_it(tmp_path):
+    options = ["--interface", "asgi", "--no-access-log", "--factory", "smsanalytics.collector:create_app"]
+    with service(tmp_path, sys.executable, "-m", "granian", *options) as running:
+        assert running.ask("GET", "/healthz") == (200, "OK")
+        assert running.ask("POST", "//callback/", status_body(1)) == (200, "OK")
+        assert running.ask("POST", "/callback", b"a=" + b"x" * 300_000)[0] == 413
+        assert running.ask("GET", "/callback")[0] == 405
+        running.end()
+    assert stored(tmp_path / "data") == [1]
