@@ -26,7 +26,7 @@ class GroupCommit:
     check : callable
         Raises JournalError if the disk has no room for more; called in the thread of the disk.
     synced : callable, optional
-        Told after each sync how many events became durable, and in how many seconds.
+        Called after each sync, and after all that waited for it, with how many events became durable in what seconds.
     max_waiting : int
         Callers that may wait at once.
     max_bytes : int
@@ -98,12 +98,13 @@ class GroupCommit:
                 await loop.run_in_executor(self._disk, self._write, events)
             except Exception as error:
                 failure = error if isinstance(error, JournalError) else JournalError(type(error).__name__)
-            else:
-                self._durable_at = time.monotonic()
-                if self._synced:
-                    self._synced(len(events), time.perf_counter() - started)
+            seconds = time.perf_counter() - started
             for done in waiting:
                 done(failure)
+            if failure is None:
+                self._durable_at = time.monotonic()
+                if self._synced:
+                    self._synced(len(events), seconds)
         self._syncing = self._syncing_bytes = 0
         self._drain = None
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
@@ -90,7 +90,7 @@ def stored(data: Path) -> list[int]:
 
 def calling(running: Service, numbers: itertools.count, answers: dict[int, int]) -> None:
     """Call until the service is gone."""
-    with contextlib.suppress(OSError), contextlib.closing(running.connect()) as link:
+    with contextlib.suppress(OSError, HTTPException), contextlib.closing(running.connect()) as link:
         while True:
             number = next(numbers)
             link.request("POST", "/sms/callback", status_body(number))
