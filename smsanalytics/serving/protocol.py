@@ -174,9 +174,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what came: the client sends no more."""
-        if waits := self._unanswered > 0 and self._stage is Stage.REQUEST:
+        if self._stage in (Stage.HEAD, Stage.BODY):
+            self._refuse(NOT_HTTP)
+        elif self._stage is Stage.REQUEST and self._unanswered:
             self.cycle.keep_alive = False
-        return waits
+        return self._unanswered > 0
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -196,10 +198,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(BUSY)
         if self._stage is not Stage.HEAD:
             raise HttpParserError  # and parse no more
+        super().on_headers_complete()  # which refuses a target that is no path
         self._stage = Stage.BODY
         self.deadline = time.monotonic() + self._limits.body_seconds + SLACK_SECONDS
         self._unanswered += 1
-        super().on_headers_complete()
         self.headers = []  # for what comes behind chunks: it is none of the headers
 
     def on_message_complete(self) -> None:

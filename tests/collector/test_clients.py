@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import select
+import socket
 import time
 
 import duckdb
@@ -125,6 +126,32 @@ def test_a_target_in_every_form_reaches_its_handler(listener, form):
         link.send(listener.request(body, target=target_of(form, listener.base, listener.path)))
         listener.stores(link, number)
         listener.goes_on(link)
+
+
+@pytest.mark.parametrize("target", ["http://your.host", "http://[::1", "http://:99999/callback", "a:b:c"])
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+def test_a_target_without_a_path_is_refused_after_all_before_it(listener, target, ahead):
+    samples = [listener.sample() for _ in range(ahead)]
+    with Link(listener.base) as link:
+        link.send(b"".join([*(listener.request(body) for _, body in samples), listener.request(b"", target=target)]))
+        for number, _ in samples:
+            listener.stores(link, number)
+        listener.refuses(link, 400)
+        assert link.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "end", ["no HTTP\r\n\r\n", "POST /call", "POST /callback HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
+)
+def test_a_client_that_ends_with_half_a_request_gets_the_answers_before_it(listener, end):
+    samples = [listener.sample() for _ in range(2)]
+    with Link(listener.base) as link:
+        link.send(b"".join(listener.request(body) for _, body in samples) + end.encode())
+        link.socket.shutdown(socket.SHUT_WR)
+        for number, _ in samples:
+            listener.stores(link, number)
+        listener.refuses(link, 400)
+        assert link.rest() == b""
 
 
 @pytest.mark.parametrize("form", TARGETS)
