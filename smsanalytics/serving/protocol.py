@@ -230,7 +230,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def overdue(self) -> None:
         """End it, for `deadline` has passed."""
-        if self._stage is Stage.NOTHING or self.flow.write_paused:
+        if self._stage is Stage.NOTHING or self.flow.write_paused or self.transport.is_closing():
             self.transport.abort()
         elif self._stage is not Stage.REQUEST:
             self._refuse(TOO_SLOW)

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from clients import BEARER, TOKEN
 from programs import need
 from serving import serving
 from signing import status_body
@@ -137,3 +138,34 @@ def test_of_ipv6_the_network_of_a_customer_counts_as_one_address(tmp_path):
     if done.returncode == CANNOT or "unshare" in done.stderr:
         pytest.skip("no network of its own can be made here")
     assert done.stdout == "1::4 429\n2::1 200\n", done.stderr
+
+
+def unread(port, peer):
+    """What the system holds for a client; None when there is no connection."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        if (int(local[-4:], 16), int(remote[-4:], 16)) == (port, peer):
+            return int(queues[:8], 16)
+    return None
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs the connection table of Linux")
+def test_a_client_that_reads_no_answers_is_gone_when_its_time_is_over(tmp_path):
+    own = {"SMSANALYTICS_HEADER_SECONDS": "1", "SMSANALYTICS_ADMIN_TOKEN": TOKEN}
+    with serving(tmp_path / "data", "--no-maintain", **own) as running, socket.socket() as link:
+        at = urlsplit(running.admin)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        link.connect((at.hostname, at.port))
+        here = (at.port, link.getsockname()[1])
+        before, full = -1, 0
+        while full < 2:  # the system takes no more, and the collector holds less than makes it stop
+            link.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\n{BEARER}\r\n\r\n".encode())
+            until = time.monotonic() + 0.2
+            while (now := unread(*here)) == before and time.monotonic() < until:
+                time.sleep(0.002)
+            before, full = now, full + 1 if now == before else 0
+        assert unread(*here)
+        time.sleep(3)
+        started = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - started < 5
