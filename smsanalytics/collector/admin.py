@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.gate import Gate, is_known
-from smsanalytics.collector.intake import KINDS, NOT_KNOWN, Intake
+from smsanalytics.collector.intake import KINDS, Intake, not_known
 from smsanalytics.collector.metrics import Metrics
 from smsanalytics.errors import StoreError
 
@@ -72,7 +72,7 @@ class Admin:
     async def metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
         if self._token is not None and not is_known(request, self._token):
-            return NOT_KNOWN
+            return not_known()
         self._metrics.monitor.settle()
         return Response(await run_in_threadpool(self._metrics.page), headers={"content-type": CONTENT_TYPE_LATEST})
 

@@ -45,7 +45,7 @@ class Intake:
         if self._token is None:
             return _said(403, "closed: set admin_token_file, or SMSANALYTICS_ADMIN_TOKEN, to open it")
         if not is_known(request, self._token):
-            return NOT_KNOWN
+            return not_known()
         said = request.query_params.multi_items() or [("account", DEFAULT_ACCOUNT)]
         account = said[0][1]
         if [name for name, _ in said] != ["account"] or account not in self._accounts:
@@ -105,4 +105,6 @@ def _not_stored() -> Response:
     return PlainTextResponse(NOT_STORED.body, NOT_STORED.status, RETRY)
 
 
-NOT_KNOWN = _said(401, "send the admin token as Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})
+def not_known() -> Response:
+    """Answer who does not know the token; each time with headers of its own, for what stands around may add to them."""
+    return _said(401, "send the admin token as Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})

@@ -68,7 +68,7 @@ class GroupCommit:
         self._events += events
         self._bytes += size
         self._waiting.append(done)
-        if self._drain is None:
+        if self._drain is None or self._drain.done():  # or cancelled, with the event loop it ran in
             self._drain = asyncio.create_task(self._commit_all())
 
     async def append(self, events: Sequence[bytes]) -> None:
@@ -88,25 +88,26 @@ class GroupCommit:
 
     async def _commit_all(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            events, waiting = self._events, self._waiting
-            self._syncing, self._syncing_bytes = len(waiting), self._bytes
-            self._events, self._waiting, self._bytes = [], [], 0
-            failure = None
-            started = time.perf_counter()
-            try:
-                await loop.run_in_executor(self._disk, self._write, events)
-            except Exception as error:
-                failure = error if isinstance(error, JournalError) else JournalError(type(error).__name__)
-            seconds = time.perf_counter() - started
-            for done in waiting:
-                done(failure)
-            if failure is None:
-                self._durable_at = time.monotonic()
-                if self._synced:
-                    self._synced(len(events), seconds)
-        self._syncing = self._syncing_bytes = 0
-        self._drain = None
+        try:
+            while self._waiting:
+                events, waiting = self._events, self._waiting
+                self._syncing, self._syncing_bytes = len(waiting), self._bytes
+                self._events, self._waiting, self._bytes = [], [], 0
+                failure = None
+                started = time.perf_counter()
+                try:
+                    await loop.run_in_executor(self._disk, self._write, events)
+                except Exception as error:
+                    failure = error if isinstance(error, JournalError) else JournalError(type(error).__name__)
+                seconds = time.perf_counter() - started
+                for done in waiting:
+                    done(failure)
+                if failure is None:
+                    self._durable_at = time.monotonic()
+                    if self._synced:
+                        self._synced(len(events), seconds)
+        finally:
+            self._syncing = self._syncing_bytes = 0
 
     def _write(self, events: Sequence[bytes]) -> None:
         self._check()
@@ -133,7 +134,6 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Commit what waits, seal, and let go of the slot."""
-        if self._drain is not None:
-            await self._drain
+        await (self._commit_all() if self._drain is None or self._drain.done() else self._drain)
         await asyncio.get_running_loop().run_in_executor(self._disk, self._journal.close)
         self._disk.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -19,6 +20,9 @@ import duckdb
 import pytest
 from serving import SECRET, counting, maintain, serving
 from signing import incoming_body, status_body
+
+from smsanalytics.collector import create_admin_app
+from smsanalytics.settings import Settings
 
 TOKEN = "an-admin-token-of-more-than-20"
 
@@ -50,6 +54,20 @@ def until(true, seconds=20.0):
     while not true() and time.monotonic() < deadline:
         time.sleep(0.05)
     return true()
+
+
+def test_headers_that_middleware_adds_to_a_refusal_are_in_that_one_only(tmp_path):
+    app = create_admin_app(Settings(data=tmp_path, secret=SECRET, admin_token=TOKEN))
+    sent = []
+
+    async def send(message):
+        sent.append([*message.get("headers", [])])
+        message.get("headers", []).append((b"x-added", b"1"))
+
+    scope = {"type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": []}
+    for _ in range(2):
+        asyncio.run(app(scope, None, send))
+    assert sent[0] == sent[2] != []
 
 
 def test_figures_of_what_was_sent(tmp_path):

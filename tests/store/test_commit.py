@@ -44,3 +44,22 @@ def test_within_its_bounds_nobody_is_refused(tmp_path):
     layout = Layout(tmp_path)
     assert offered(layout, 8) == [None] * 8
     assert lines(layout) == 9
+
+
+def test_it_goes_on_in_another_event_loop_when_the_first_ended_under_it(tmp_path):
+    layout = Layout(tmp_path)
+    commit = GroupCommit(Journal(layout, "w0"), check=lambda: None, max_waiting=99, max_bytes=9999)
+
+    async def leave() -> None:
+        commit.put([EVENT], lambda failure: None)
+        await asyncio.sleep(0)  # it is with the disk, or will be
+        commit.put([EVENT], lambda failure: None)
+
+    async def go_on() -> None:
+        await asyncio.wait_for(commit.append([EVENT]), 10)
+
+    asyncio.run(leave())
+    asyncio.run(go_on())
+    asyncio.run(leave())
+    asyncio.run(commit.close())
+    assert lines(layout) >= 3  # of those that nobody waited for, the first may be with the disk or not
