@@ -9,7 +9,7 @@ import time
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from smsanalytics.collector.accounts import Account, path_of, routes_of
-from smsanalytics.collector.answer import BUSY, NOT_POST, TOO_LARGE, TOO_SLOW, Answer
+from smsanalytics.collector.answer import BUSY, NOT_HTTP, NOT_POST, TOO_LARGE, TOO_SLOW, Answer
 from smsanalytics.collector.callbacks import Callbacks
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.sender import Address, client_of
@@ -50,8 +50,7 @@ class CallbackEndpoint:
         answer = await self._answer(account, scope, receive) if scope["method"] == "POST" else NOT_POST
         if answer is not None:
             self._monitor.answered(answer.status)
-            await answer(scope, receive, send)
-        return None
+        return await (answer or NOT_HTTP)(scope, receive, send)  # what stands around waits for an answer even then
 
     async def _answer(self, account: Account, scope: Scope, receive: Receive) -> Answer | None:
         """Read a callback and say what becomes of it; None where nobody waits for an answer any more."""

@@ -188,3 +188,32 @@ def test_another_server_runs_it(tmp_path):
         assert running.ask("GET", "/callback")[0] == 405
         running.end()
     assert stored(tmp_path / "data") == [1]
+
+
+MIDDLEWARE = """
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+
+async def unchanged(request, call_next):
+    return await call_next(request)
+
+app.add_middleware(BaseHTTPMiddleware, dispatch=unchanged)
+"""
+SERVERS = {
+    "httptools": [*UVICORN, "--http", "httptools"],
+    "h11": [*UVICORN, "--http", "h11"],
+    "granian": [sys.executable, "-m", "granian", "--interface", "asgi"],
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_client_that_goes_away_is_no_fault_of_the_application_whatever_stands_around_it(tmp_path, server):
+    (tmp_path / "shop.py").write_text(STARLETTE + MIDDLEWARE)
+    with service(tmp_path, *SERVERS[server], "shop:app") as running:
+        with socket.create_connection(("127.0.0.1", running.port)) as link:
+            link.sendall(b"POST /sms/callback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+            time.sleep(0.3)
+        assert running.ask("POST", "/sms/callback", status_body(1)) == (200, "OK")
+        running.end()
+    assert "Traceback" not in running.log.read_text()
+    assert stored(tmp_path / "data") == [1]
