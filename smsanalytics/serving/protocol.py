@@ -134,7 +134,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._connections, self._limits = connections, connections.settings
         self._stage = Stage.REQUEST
         self.deadline = time.monotonic() + self._limits.header_seconds
-        self._bytes = self._unanswered = 0
+        self._bytes = self._latest = self._unanswered = 0
         self._refusal: Answer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -152,7 +152,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Read on."""
         if self._stage is Stage.NOTHING:
             return
-        self._bytes += len(data)
+        self._latest = len(data)  # of which a part may belong to the request before
+        self._bytes += self._latest
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as offer:
@@ -192,7 +193,11 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         most = self._limits.max_header_bytes
-        if self._bytes > most < len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]):
+        if (
+            self._bytes + self._latest
+            > most
+            < len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+        ):
             self._refuse(TOO_LARGE)
         elif len(self.pipeline) >= AHEAD:
             self._refuse(BUSY)

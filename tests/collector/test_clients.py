@@ -140,6 +140,15 @@ def test_a_target_without_a_path_is_refused_after_all_before_it(listener, target
         assert link.rest() == b""
 
 
+def test_a_head_behind_another_request_has_the_same_limit(listener):
+    number, body = listener.sample()
+    with Link(listener.base) as link:
+        link.send(listener.request(body) + listener.request(b"", "X: " + 20_000 * "x"))
+        listener.stores(link, number)
+        listener.refuses(link, 413)
+        assert link.rest() == b""
+
+
 @pytest.mark.parametrize(
     "end", ["no HTTP\r\n\r\n", "POST /call", "POST /callback HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
 )
