@@ -193,11 +193,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         most = self._limits.max_header_bytes
-        if (
-            self._bytes + self._latest
-            > most
-            < len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
-        ):
+        read = self._bytes + self._latest
+        if read > most < len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]):
             self._refuse(TOO_LARGE)
         elif len(self.pipeline) >= AHEAD:
             self._refuse(BUSY)
@@ -246,10 +243,10 @@ class LimitedProtocol(HttpToolsProtocol):
         """Take nothing more; what is with the disk is still answered."""
         if self._stage in (Stage.HEAD, Stage.BODY):
             self._refuse(STOPPING)
-        elif self._unanswered:
-            self.cycle.keep_alive = False
-        else:
+        elif not self._unanswered:
             self.transport.close()
+        elif not self._refusal:  # which is the last answer
+            self.cycle.keep_alive = False
 
     def _refuse(self, why: Answer) -> None:
         """Answer the request that is being read in its turn, and read no more."""

@@ -217,6 +217,40 @@ def test_a_stop_answers_what_is_under_way_and_ends_with_0(tmp_path):
     assert (found[0].status, found[0].headers["retry-after"]) == (503, "30")
 
 
+def test_a_stop_answers_half_a_request_behind_one_that_waits_for_the_disk(tmp_path):
+    strace = need("strace", "no disk can be slowed down")
+    slow = [
+        strace,
+        "-f",
+        "-qq",
+        "-o",
+        os.devnull,
+        "-e",
+        "trace=fdatasync",
+        "-e",
+        "inject=fdatasync:delay_enter=2500000",
+    ]
+    collector = Collector(tmp_path / "data", "--no-maintain", prefix=slow)
+    try:
+        waiting = post("/callback", status_body(1)).replace(b"Connection: close\r\n", b"")
+        with (
+            ThreadPoolExecutor(1) as callers,
+            socket.create_connection(
+                (urlsplit(collector.url).hostname, urlsplit(collector.url).port), timeout=20
+            ) as link,
+        ):
+            link.sendall(waiting + b"POST /call")
+            time.sleep(0.2)
+            stopped = callers.submit(collector.interrupt)
+            said = b""
+            while part := link.recv(65536):
+                said += part
+            assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"200", b"503"]
+            assert stopped.result() == 0
+    finally:
+        collector.kill()
+
+
 def test_the_table_of_the_readme_has_every_answer_and_no_other():
     tried = {str(case[0]) for case in CASES} | {"429", "503"}
     assert {status for status, _ in TABLE} == tried
