@@ -39,7 +39,7 @@ class Admin:
     def __init__(self, collector: Collector) -> None:
         self._collector, settings = collector, collector.settings
         self._token = settings.admin_token.get_secret_value().encode() if settings.admin_token else None
-        self._metrics = Metrics(collector.monitor, collector.layout, collector.space)
+        self._metrics = Metrics(collector)
         self._proof: asyncio.Task[None] | None = None
 
     def app(self, lifespan: Lifespan | None) -> Starlette:

@@ -59,8 +59,6 @@ class Intake:
             return await self._keep(KINDS[path_of(request.scope)], account, body)
         except ClientDisconnect:
             return _said(400, "the connection ended before the body did")  # and nobody is there to read it
-        except asyncio.CancelledError:  # the collector stops, and the body was still on its way
-            return _not_stored()
 
     async def _keep(self, kind: str, account: str, body: bytes) -> Response:
         phones = Phones(self._numberings)

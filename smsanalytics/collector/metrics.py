@@ -12,9 +12,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from smsanalytics.collector.monitor import SEEN, SHARED, Monitor
+from smsanalytics.collector.collector import Collector
+from smsanalytics.collector.monitor import SEEN, SHARED
 from smsanalytics.store.layout import Layout
-from smsanalytics.store.space import Space
 
 
 class Metrics:
@@ -23,21 +23,13 @@ class Metrics:
 
     Parameters
     ----------
-    monitor : Monitor
-        Of the collector.
-    layout : Layout
-        Of the data directory.
-    space : Space
-        Room on its disk.
-
-    Attributes
-    ----------
-    monitor : Monitor
-        The same; what it counted is shown once it is settled.
+    collector : Collector
+        What its monitor counted is shown once it is settled.
     """
 
-    def __init__(self, monitor: Monitor, layout: Layout, space: Space) -> None:
-        self.monitor, self._layout, self._space = monitor, layout, space
+    def __init__(self, collector: Collector) -> None:
+        self.monitor, self._layout, self._space = collector.monitor, collector.layout, collector.space
+        self._shared = collector.settings.workers > 1 and SHARED in os.environ
 
     def page(self) -> bytes:
         """All of it in the text format of Prometheus."""
@@ -48,7 +40,7 @@ class Metrics:
 
     def _counted(self) -> list[Metric]:
         registry = self.monitor.registry
-        if SHARED in os.environ:
+        if self._shared:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         since = GaugeMetricFamily(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import time
 from collections import Counter
 from enum import Enum, auto
@@ -24,6 +25,8 @@ DRAIN_SECONDS = 10.0  #: how long requests under way may take after that
 LINGER_SECONDS = 2.0  #: how long what a refused request still sends is thrown away, so that it can read its answer
 SLACK_SECONDS = 1.0  #: more for a body than the application gives it, which answers
 SWEEP_SECONDS = 0.25
+
+log = logging.getLogger("smsanalytics.collector")
 
 
 class Connections:
@@ -61,6 +64,7 @@ class Connections:
         self._of_network: Counter[str] = Counter()
         self._sent_away: set[LimitedProtocol] = set()
         self._stops_at = self._ends_at = float("inf")
+        self.stopping = False
 
     def enter(self, connection: LimitedProtocol, peer: str) -> Answer | None:
         """Let a connection in, or say why not."""
@@ -87,9 +91,9 @@ class Connections:
 
     def stop(self) -> None:
         """Let requests come for a moment more, then only answer what is under way."""
-        if self._stops_at == float("inf"):
-            self._stops_at = time.monotonic() + LAST_CALLS_SECONDS
-            self._ends_at = self._stops_at + DRAIN_SECONDS
+        self.stopping = True
+        self._stops_at = time.monotonic() + LAST_CALLS_SECONDS
+        self._ends_at = self._stops_at + DRAIN_SECONDS
 
     async def sweep(self) -> None:
         """End what is overdue, until cancelled."""
@@ -97,12 +101,19 @@ class Connections:
             await asyncio.sleep(SWEEP_SECONDS)
             now = time.monotonic()
             for connection in (*self._open, *self._sent_away):
-                if now > self._ends_at:
+                try:
+                    self._judge(connection, now)
+                except Exception as fault:  # of ours: the others have deadlines all the same
+                    log.error("a connection is cut, for it could not be ended: %s", type(fault).__name__)
                     connection.transport.abort()
-                elif connection.deadline < now:
-                    connection.overdue()
-                elif now > self._stops_at:
-                    connection.stop()
+
+    def _judge(self, connection: LimitedProtocol, now: float) -> None:
+        if now > self._ends_at:
+            connection.transport.abort()
+        elif connection.deadline < now:
+            connection.overdue()
+        elif now > self._stops_at:
+            connection.stop()
 
     def _count(self) -> None:
         if self.monitor:
@@ -132,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._connections, self._limits = connections, connections.settings
-        self._stage = Stage.REQUEST
+        self.stage = Stage.REQUEST
         self.deadline = time.monotonic() + self._limits.header_seconds
         self._bytes = self._latest = self._unanswered = 0
         self._refusal: Answer | None = None
@@ -150,7 +161,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
-        if self._stage is Stage.NOTHING:
+        if self.stage is Stage.NOTHING:
             return
         self._latest = len(data)  # of which a part may belong to the request before
         self._bytes += self._latest
@@ -160,7 +171,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._decline(data[offer.args[0] :])
         except HttpParserError:
             self._refuse(NOT_HTTP)
-        head = self._stage is Stage.HEAD
+        head = self.stage is Stage.HEAD
         if self._bytes > (self._limits.max_header_bytes if head else self._connections.most_bytes):
             self._refuse(TOO_LARGE)
 
@@ -168,24 +179,24 @@ class LimitedProtocol(HttpToolsProtocol):
         """Read a request as if it had offered no other protocol: the parser takes what follows its head for that."""
         if self.parser.get_method() == b"CONNECT":
             return self._refuse(NOT_HTTP)
-        head = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
-        head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        head = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        headers = [b"\r\n%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = HttpRequestParser(self)
-        return self.data_received(b"\r\n".join([*head, b"", b""]) + rest)
+        return self.data_received(b"".join([head, *headers, b"\r\n\r\n", rest]))
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what came: the client sends no more."""
-        if self._stage in (Stage.HEAD, Stage.BODY):
+        if self.stage in (Stage.HEAD, Stage.BODY):
             self._refuse(NOT_HTTP)
-        elif self._stage is Stage.REQUEST and self._unanswered:
+        elif self.stage is Stage.REQUEST and self._unanswered:
             self.cycle.keep_alive = False
         return self._unanswered > 0
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        if self._stage is Stage.REQUEST:
-            self._stage = Stage.HEAD
+        if self.stage is Stage.REQUEST:
+            self.stage = Stage.HEAD
             self.deadline = time.monotonic() + self._limits.header_seconds
 
     def on_headers_complete(self) -> None:
@@ -198,27 +209,27 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(TOO_LARGE)
         elif len(self.pipeline) >= AHEAD:
             self._refuse(BUSY)
-        if self._stage is not Stage.HEAD:
+        if self.stage is not Stage.HEAD:
             raise HttpParserError  # and parse no more
         super().on_headers_complete()  # which refuses a target that is no path
-        self._stage = Stage.BODY
+        self.stage = Stage.BODY
         self.deadline = time.monotonic() + self._limits.body_seconds + SLACK_SECONDS
         self._unanswered += 1
         self.headers = []  # for what comes behind chunks: it is none of the headers
 
     def on_message_complete(self) -> None:
         """Expect another request."""
-        if self._stage is Stage.BODY:
-            self._stage, self._bytes = Stage.REQUEST, 0
+        if self.stage is Stage.BODY:
+            self.stage, self._bytes = Stage.REQUEST, 0
             self.deadline = time.monotonic() + self._connections.idle_seconds
-            self.cycle.keep_alive &= self.parser.should_keep_alive()  # what comes behind chunks may end it
+            self.cycle.keep_alive &= self.parser.should_keep_alive() and not self._connections.stopping
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Go on with the next request."""
         self._unanswered -= 1
         self.transport.flush()
-        if self._stage is Stage.REQUEST:
+        if self.stage is Stage.REQUEST:
             self.deadline = time.monotonic() + self._connections.idle_seconds
         if not self.transport.is_closing():
             self.flow.resume_reading()
@@ -227,21 +238,21 @@ class LimitedProtocol(HttpToolsProtocol):
             self._finish()
 
     def shutdown(self) -> None:
-        """Stop soon, for the server does."""
-        self._connections.stop()
+        """Wait to be stopped with all others."""
 
     def overdue(self) -> None:
         """End it, for `deadline` has passed."""
-        if self._stage is Stage.NOTHING or self.flow.write_paused or self.transport.is_closing():
+        waits = self._unanswered > (self.stage is Stage.BODY)  # for the disk, or the application
+        if self.flow.write_paused or self.transport.is_closing() or (self.stage is Stage.NOTHING and not waits):
             self.transport.abort()
-        elif self._stage is not Stage.REQUEST:
-            self._refuse(TOO_SLOW)
-        elif not self._unanswered:
+        elif not waits and self.stage is Stage.REQUEST:
             self.transport.close()
+        elif not waits:
+            self._refuse(TOO_SLOW)
 
     def stop(self) -> None:
         """Take nothing more; what is with the disk is still answered."""
-        if self._stage in (Stage.HEAD, Stage.BODY):
+        if self.stage in (Stage.HEAD, Stage.BODY):
             self._refuse(STOPPING)
         elif not self._unanswered:
             self.transport.close()
@@ -250,7 +261,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, why: Answer) -> None:
         """Answer the request that is being read in its turn, and read no more."""
-        if self._stage is Stage.BODY:
+        if self.stage is Stage.BODY:
             if self.cycle.response_started:
                 return self.transport.close()  # one answer is enough
             self._unanswered -= 1
@@ -259,8 +270,8 @@ class LimitedProtocol(HttpToolsProtocol):
             else:  # the application waits for the rest of its body
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
-        if self._stage is not Stage.NOTHING:
-            self._stage, self._refusal = Stage.NOTHING, why
+        if self.stage is not Stage.NOTHING:
+            self.stage, self._refusal = Stage.NOTHING, why
             self.deadline = time.monotonic() + self._limits.body_seconds
             self._finish()
         return None
@@ -272,12 +283,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
             if self._connections.monitor:
                 self._connections.monitor.answered(self._refusal.status)
-
-    def linger(self) -> bool:
-        """Whether the client may still be sending: what it sends is thrown away for a while before the end."""
-        if lingers := self._stage is not Stage.REQUEST:
-            self._stage, self.deadline = Stage.NOTHING, time.monotonic() + LINGER_SECONDS
-        return lingers
 
 
 class _Transport:
@@ -299,7 +304,7 @@ class _Transport:
         return self._closing or self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
-        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+        if not self._head and data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
             self._head = data
         elif not self.is_closing():
             self._transport.write(self._head + data)
@@ -313,7 +318,8 @@ class _Transport:
         if not self.is_closing():
             self.flush()
             self._closing = True
-            if self._protocol.linger():
+            if self._protocol.stage is not Stage.REQUEST:  # the client may still be sending: that is thrown away
+                self._protocol.stage, self._protocol.deadline = Stage.NOTHING, time.monotonic() + LINGER_SECONDS
                 self._transport.write_eof()
                 self._transport.resume_reading()
             else:

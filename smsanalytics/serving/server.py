@@ -202,6 +202,8 @@ class _Listener(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         await super().on_tick(counter)
+        if self._stopping.is_set():
+            self._connections.stop()
         return self._stopping.is_set()
 
 
