@@ -60,4 +60,4 @@ TOO_LARGE = Answer(413, "too large for a callback: check max_body_bytes and max_
 TOO_MANY = Answer(429, "too many connections of one address: check max_connections_per_address\n", RETRY, closes=True)
 NOT_STORED = Answer(503, "could not be stored, send it again: check disk and log of the collector\n", RETRY)
 BUSY = Answer(503, "busy, send it again: check max_connections and what else is sent\n", RETRY, closes=True)
-STOPPING = Answer(503, "the collector stops, send it again: check that it is started anew\n", RETRY, closes=True)
+STOPPING = Answer(503, "the collector stops, send it again: check that it starts again\n", RETRY, closes=True)

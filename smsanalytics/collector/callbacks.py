@@ -74,7 +74,7 @@ class Callbacks:
             if account.networks and not ((sender := post.sender()) and is_among(sender, account.networks)):
                 return self._refuse(NOT_ALLOWED, post, "address")
             callbacks = callback.read(post.body, account.terms)
-            events = in_batch([_entry(account, one) for one in callbacks])
+            events = in_batch([_entry(account, event) for event in callbacks])
         except BadSignature as refusal:
             return self._refuse(NOT_AUTHENTIC, post, refusal.reason, shaped=True)
         except CallbackRefused as refusal:
@@ -84,8 +84,8 @@ class Callbacks:
             return self._refuse(NOT_STORED, post, "fault", shaped=True)
 
         def done(failure: JournalError | None) -> None:
-            for one in callbacks if failure is None else ():
-                self._monitor.accept(account.name, one.kind)
+            for event in callbacks if failure is None else ():
+                self._monitor.accept(account.name, event.kind)
             if not post.answer.done():  # who waited for it may be gone
                 post.answer.set_result(STORED if failure is None else self._not_stored(failure))
 
@@ -140,7 +140,6 @@ def _refused(account: Account, reason: str, remote: str, body: bytes) -> bytes:
     return entry(account=account.name, kind="rejected", signed_by="none", key="", fields=fields, extra={})
 
 
-def _entry(account: Account, one: Callback) -> bytes:
-    return entry(
-        account=account.name, kind=one.kind, signed_by=one.signed_by, key=one.key, fields=one.fields, extra=one.extra
-    )
+def _entry(account: Account, event: Callback) -> bytes:
+    by, key = event.signed_by, event.key
+    return entry(account=account.name, kind=event.kind, signed_by=by, key=key, fields=event.fields, extra=event.extra)

@@ -16,7 +16,7 @@ from smsanalytics.collector.sender import Network, client_of, network_of
 
 TURN_SECONDS = 0.01  #: between two requests without the token: so many leave room for callbacks
 GUESSES, GUESS_SECONDS = 10, 6.0  #: wrong tokens of one address at once, and until it has another
-ADDRESSES = 1000  #: of which wrong tokens are counted; beyond them the one that guessed first is dropped
+ADDRESSES = 1000  #: of which wrong tokens are counted; beyond them the first to guess is dropped
 TOO_MANY_GUESSES = "too many wrong tokens of one address: check the token, and wait a minute\n"
 
 
@@ -24,8 +24,8 @@ class Gate:
     """
     Lets requests through to an application.
 
-    One with the right token passes at once, unless its address sent too many wrong ones just before. Others pass one
-    after the other.
+    A request with the right token passes at once, unless its address sent too many wrong ones just before. Others pass
+    in turn.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Gate:
         self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one through."""
+        """Let a request through."""
         app: ASGIApp = self._app
         if scope["type"] == "http":
             scope = {**scope, "path": scope.get("root_path", "") + path_of(scope)}
@@ -112,5 +112,5 @@ class Guesses:
 
 def is_known(request: Request, token: bytes) -> bool:
     """Whether a request brings the admin token."""
-    said = [value for name, value in request.headers.raw if name == b"authorization"]
-    return len(said) == 1 and hmac.compare_digest(said[0], b"Bearer " + token)
+    given = [value for name, value in request.headers.raw if name == b"authorization"]
+    return len(given) == 1 and hmac.compare_digest(given[0], b"Bearer " + token)

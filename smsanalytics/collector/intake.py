@@ -41,24 +41,24 @@ class Intake:
         self._accounts, self._numberings = collector.settings.accounts, collector.settings.numberings
 
     async def receive(self, request: Request) -> Response:
-        """Answer one request."""
+        """Answer a request."""
         if self._token is None:
-            return _said(403, "closed: set admin_token_file, or SMSANALYTICS_ADMIN_TOKEN, to open it")
+            return _text(403, "closed: set admin_token_file, or SMSANALYTICS_ADMIN_TOKEN, to open it")
         if not is_known(request, self._token):
             return not_known()
-        said = request.query_params.multi_items() or [("account", DEFAULT_ACCOUNT)]
-        account = said[0][1]
-        if [name for name, _ in said] != ["account"] or account not in self._accounts:
-            return _said(400, "the query may say ?account=NAME, an account of the settings, and nothing else")
+        query = request.query_params.multi_items() or [("account", DEFAULT_ACCOUNT)]
+        account = query[0][1]
+        if [name for name, _ in query] != ["account"] or account not in self._accounts:
+            return _text(400, "the query may say ?account=NAME, an account of the settings, and nothing else")
         try:
             body = await _read(request)
             if body is None:
-                return _said(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts", {"connection": "close"})
+                return _text(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts", {"connection": "close"})
             if not body.strip():
-                return _said(400, "the body is empty; send a JSON object on each line")
+                return _text(400, "the body is empty; send a JSON object on each line")
             return await self._keep(KINDS[path_of(request.scope)], account, body)
         except ClientDisconnect:
-            return _said(400, "the connection ended before the body did")  # and nobody is there to read it
+            return _text(400, "the connection ended before the body did")  # and nobody is there to read it
 
     async def _keep(self, kind: str, account: str, body: bytes) -> Response:
         phones = Phones(self._numberings)
@@ -68,7 +68,7 @@ class Intake:
                 self._collector.ensure_open()
                 await self._collector.events.append(events)
         except MalformedRecord as wrong:
-            return _said(400, str(wrong))
+            return _text(400, str(wrong))
         except StoreError as error:
             log.error("answered 503: %s", error)
             return _not_stored()
@@ -95,7 +95,7 @@ async def _read(request: Request) -> bytes | None:
     return b"".join(parts) if size <= MAX_BODY_BYTES else None
 
 
-def _said(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+def _text(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
     return PlainTextResponse(text + "\n", status, headers)
 
 
@@ -105,4 +105,4 @@ def _not_stored() -> Response:
 
 def not_known() -> Response:
     """Answer who does not know the token; each time with headers of its own, for what stands around may add to them."""
-    return _said(401, "send the admin token as Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})
+    return _text(401, "send the admin token as Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})

@@ -1,4 +1,4 @@
-"""What is seen from outside: what the collector counted, and what the disk tells when somebody asks."""
+"""What is seen from outside: what the collector counted, and the state of the disk when somebody asks."""
 
 from __future__ import annotations
 

@@ -49,23 +49,23 @@ class Monitor:
             f"{name}connections", "Open on the public listener.", multiprocess_mode="livesum", registry=own
         )
         self._answers = {status: answers.labels(str(status)) for status in STATUSES}  # all begin at 0, not at 1
-        self._accepted = {(one, kind): accepted.labels(one, kind) for one in accounts for kind in Kind}
-        self._rejected = {(one, reason): rejected.labels(one, reason) for one in accounts for reason in REASONS}
+        self._accepted = {(name, kind): accepted.labels(name, kind) for name in accounts for kind in Kind}
+        self._rejected = {(name, reason): rejected.labels(name, reason) for name in accounts for reason in REASONS}
         seen = Gauge(SEEN, "When the last callback came.", ["account"], multiprocess_mode="max", registry=own)
         self._seen = {account: seen.labels(account) for account in accounts}
-        for one in self._seen.values():
-            one.set_to_current_time()  # none came yet: since the collector started
+        for gauge in self._seen.values():
+            gauge.set_to_current_time()  # none came yet: since the collector started
 
         self._new: defaultdict[Counter, int] = defaultdict(int)  # until `settle`: a sum costs less than its parts
         self._heard: set[str] = set()
 
     def accept(self, account: str, kind: Kind) -> None:
-        """One event is durable."""
+        """An event is durable."""
         self._new[self._accepted[account, kind]] += 1
         self._heard.add(account)
 
     def reject(self, account: str, reason: str) -> None:
-        """One callback was refused."""
+        """A callback was refused."""
         self._new[self._rejected[account, reason]] += 1
 
     def answered(self, status: int) -> None:
@@ -83,6 +83,6 @@ class Monitor:
 
     def synced(self, events: int, seconds: float) -> None:
         """So many events became durable in one sync."""
-        self.settle()  # where several workers count together, what was counted outlives this one
+        self.settle()  # where several workers count together, what was counted outlives this process
         self.sync.observe(seconds)
         self.batch.observe(events)

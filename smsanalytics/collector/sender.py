@@ -15,7 +15,7 @@ _PAIR = re.compile(r'\s*([^\s=",;]+)\s*=\s*("[^"\\]*"|[^\s",;]*)\s*')
 
 def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[Network, ...]) -> Address | None:
     """
-    Tell who sent a request: the last address that is no trusted proxy; None where nobody can be believed.
+    Find who sent a request: the last address that is no trusted proxy; None where nobody can be believed.
 
     A proxy that writes one of ``X-Forwarded-For`` and ``Forwarded`` may pass on the other as its client sent it: where
     both came, they must name the same client.
@@ -42,7 +42,9 @@ def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[
     ways = _ways(headers)
     address = _address(peer)
     if address is None or not is_among(address, trusted):
-        return None if ways and (address is None or address.is_loopback) else address  # of a proxy nobody told of
+        return (
+            None if ways and (address is None or address.is_loopback) else address
+        )  # of a proxy that the settings do not name
     clients = {_client(hops, trusted) for hops in ways}
     return clients.pop() if len(clients) == 1 else None
 
@@ -59,7 +61,7 @@ def _ways(headers: Iterable[tuple[bytes, bytes]]) -> list[list[str]]:
 
 
 def _called(element: str) -> str:
-    """For whom an element of ``Forwarded`` (RFC 7239) is; nobody where that is not said, or in a stray quote."""
+    """For whom an element of ``Forwarded`` (RFC 7239) is; nobody where it does not say so once, or in a stray quote."""
     pairs = [_PAIR.fullmatch(pair) for pair in element.split(";") if pair.strip()]
     clients = [pair[2] for pair in pairs if pair and pair[1].lower() == "for"]
     return clients[0] if all(pairs) and len(clients) == 1 else ""
@@ -81,7 +83,7 @@ def is_among(address: Address, networks: tuple[Network, ...]) -> bool:
 
 def network_of(peer: str) -> str:
     """
-    Tell what counts as one address: of IPv6 the network of a customer.
+    Return what counts as one address: of IPv6 the network of a customer.
 
     Examples
     --------

@@ -17,7 +17,7 @@ class Child:
     """
     A command that is kept running until `stop`; if it ends, it is started again, ever less eagerly.
 
-    It is told to stop by the end of its standard input, which it cannot miss, however early that comes, and which
+    It is asked to stop by the end of its standard input, which it cannot miss, however early that comes, and which
     it sees as well when this process is killed.
 
     Parameters

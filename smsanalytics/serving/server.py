@@ -1,4 +1,4 @@
-"""Runs the collector until it is told to stop: as one process, or as several that share its sockets."""
+"""Runs the collector until it is asked to stop: as one process, or as several that share its sockets."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def work(settings: Settings, number: int, descriptors: Sequence[int]) -> None:
     StoreError
         As `serve`.
     """
-    for one in SIGNALS:  # to the whole group, they are its parent's to act on
-        signal.signal(one, signal.SIG_IGN)
+    for name in SIGNALS:  # to the whole group, they are its parent's to act on
+        signal.signal(name, signal.SIG_IGN)
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     server = _Server(settings.for_serving(), sockets, number=number)
     threading.Thread(target=_stop_at_end, args=[server], daemon=True).start()
@@ -152,7 +152,9 @@ class _Server:
             if self._maintain:
                 closing.push_async_callback(Child(self._maintain, "the maintenance").stop)
             await closing.enter_async_context(app.router.lifespan_context(app))
-            await asyncio.gather(*(one.serve([at]) for one, at in zip(listeners, self._sockets, strict=False)))
+            await asyncio.gather(
+                *(listener.serve([at]) for listener, at in zip(listeners, self._sockets, strict=False))
+            )
 
     def _public(self, app: Starlette) -> _Listener:
         settings = self._settings
@@ -213,11 +215,11 @@ async def _supervise(
     stop = asyncio.Event()
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    descriptors = [one.fileno() for one in sockets]
-    said = ["--sockets", ",".join(map(str, descriptors))]
+    descriptors = [at.fileno() for at in sockets]
+    given = ["--sockets", ",".join(map(str, descriptors))]
     maintenance = [Child(maintain, "the maintenance")] if maintain else []
     children = [
-        Child([*command, "--worker", str(number), *said], f"worker {number}", pass_fds=descriptors)
+        Child([*command, "--worker", str(number), *given], f"worker {number}", pass_fds=descriptors)
         for number in range(workers)
     ]
     await stop.wait()
@@ -232,8 +234,8 @@ def _introduce(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         for label, secret in account.secrets.items():
             if len(secret.get_secret_value()) < SECRET_LENGTH:
                 log.warning("secret %s of account %s is shorter than %d and may be guessed", label, name, SECRET_LENGTH)
-    for one in sockets[1:]:
-        log.info("admin on %s", _address(one))
+    for at in sockets[1:]:
+        log.info("admin on %s", _address(at))
     log.info("listening on %s/callback", _address(sockets[0]))
 
 
