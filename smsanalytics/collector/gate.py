@@ -12,10 +12,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from smsanalytics.collector.accounts import path_of
+from smsanalytics.collector.quota import Allowance
 from smsanalytics.collector.sender import Network, client_of, network_of
 
 TURN_SECONDS = 0.01  #: between two requests without the token: so many leave room for callbacks
-GUESSES, GUESS_SECONDS = 10, 6.0  #: wrong tokens of one address at once, and until it has another
+GUESSES, GUESSES_SECONDS = 10, 60.0  #: wrong tokens of one address at once, and until it may send as many again
 ADDRESSES = 1000  #: of which wrong tokens are counted; beyond them the first to guess is dropped
 TOO_MANY_GUESSES = "too many wrong tokens of one address: check the token, and wait a minute\n"
 
@@ -40,7 +41,7 @@ class Gate:
     def __init__(self, app: ASGIApp, *, token: bytes | None, trusted: tuple[Network, ...]) -> None:
         self._app, self._token, self._trusted = app, token, trusted
         self._turn = 0.0
-        self._guesses = Guesses()
+        self._guesses: OrderedDict[str, Allowance] = OrderedDict()  # what each address has left
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through."""
@@ -59,11 +60,15 @@ class Gate:
         if self._token is None or "authorization" not in request.headers:
             return False, False
         caller, now = self._caller(request), time.monotonic()
-        if not self._guesses.has_left(caller, now):
+        left = self._guesses.get(caller) or Allowance(GUESSES, GUESSES_SECONDS)
+        if not left.has(1, now):
             return True, False
         if is_known(request, self._token):
             return False, True
-        self._guesses.take(caller, now)
+        left.take(1, now)
+        self._guesses[caller] = left
+        if len(self._guesses) > ADDRESSES:
+            self._guesses.popitem(last=False)
         return False, False
 
     def _caller(self, request: Request) -> str:
@@ -75,39 +80,6 @@ class Gate:
         self._turn = max(now, self._turn + TURN_SECONDS)
         if self._turn > now:
             await asyncio.sleep(self._turn - now)
-
-
-class Guesses:
-    """
-    Wrong tokens that each address may still send: so many, and one more from time to time.
-
-    Examples
-    --------
-    >>> guesses = Guesses()
-    >>> for _ in range(GUESSES):
-    ...     guesses.take("192.0.2.1", now=0.0)
-    >>> guesses.has_left("192.0.2.1", now=1.0), guesses.has_left("192.0.2.1", now=6.0)
-    (False, True)
-    >>> guesses.has_left("192.0.2.2", now=1.0)
-    True
-    """
-
-    def __init__(self) -> None:
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # and when that was
-
-    def has_left(self, address: str, now: float) -> bool:
-        """Whether an address may send a token that may be wrong."""
-        return self._at(address, now) >= 1.0
-
-    def take(self, address: str, now: float) -> None:
-        """Count a wrong one."""
-        self._left[address] = (max(0.0, self._at(address, now) - 1.0), now)
-        if len(self._left) > ADDRESSES:
-            self._left.popitem(last=False)
-
-    def _at(self, address: str, now: float) -> float:
-        left, at = self._left.get(address, (float(GUESSES), now))
-        return min(float(GUESSES), left + (now - at) / GUESS_SECONDS)
 
 
 def is_known(request: Request, token: bytes) -> bool:

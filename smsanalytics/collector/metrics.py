@@ -33,10 +33,12 @@ class Metrics:
 
     def page(self) -> bytes:
         """All of it in the text format of Prometheus."""
-        counted = CollectorRegistry()
-        counted.register(_Shown(self._counted()))
-        counted.register(_Shown(self._of_the_disk()))
-        return generate_latest(counted)
+        return generate_latest(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """As it is at this moment."""
+        yield from self._counted()
+        yield from self._of_the_disk()
 
     def _counted(self) -> list[Metric]:
         registry = self.monitor.registry
@@ -75,16 +77,6 @@ class Metrics:
             for name, (text, value) in figures.items()
             if value is not None
         ]
-
-
-class _Shown:
-    """Metrics as a registry takes them."""
-
-    def __init__(self, metrics: list[Metric]) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterator[Metric]:
-        yield from self._metrics
 
 
 def _last_pass(layout: Layout) -> float | None:

@@ -1,19 +1,52 @@
-"""How much of what is refused is kept: so much a day of each account, half of it for what may be recovered."""
+"""How much is admitted of what should hardly come: refused callbacks, wrong tokens."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 
 DAY = 86_400.0
 
 
+class Allowance:
+    """
+    So much at once; what was used comes back evenly over time, and never makes it more than whole.
+
+    Parameters
+    ----------
+    whole : float
+        How much.
+    seconds : float
+        After which it is whole again when all of it was used.
+
+    Examples
+    --------
+    >>> guesses = Allowance(2, seconds=60.0)
+    >>> [guesses.take(1, now=0.0) for _ in range(3)], guesses.take(1, now=30.0)
+    ([True, True, False], True)
+    """
+
+    def __init__(self, whole: float, seconds: float) -> None:
+        self._whole, self._per_second, self._left, self._at = whole, whole / seconds, whole, 0.0
+
+    def has(self, amount: float, now: float) -> bool:
+        """Whether so much is left at a moment, of a clock that hardly goes back. [s]"""
+        self._left = min(self._whole, self._left + max(0.0, now - self._at) * self._per_second)
+        self._at = max(self._at, now)
+        return amount <= self._left
+
+    def take(self, amount: float, now: float) -> bool:
+        """Use so much, if it is left."""
+        if has := self.has(amount, now):
+            self._left -= amount
+        return has
+
+
 class Quota:
     """
-    Allowances of refused callbacks, one per account, replenished continuously.
+    How much of the refused callbacks of an account is kept: of any span of time its bytes, and those of one more day.
 
-    Half of an allowance is for bodies of the right shape only, those that another secret may verify: however much
-    garbage comes, there is room for them. An allowance that was not used for a day is whole, and no more than whole,
-    so of any span of time at most the bytes of that span and of one more day are kept.
+    Half of it is for bodies of the right shape only, those that another secret may verify: however much garbage comes,
+    there is room for them.
 
     Parameters
     ----------
@@ -22,47 +55,10 @@ class Quota:
     """
 
     def __init__(self, bytes_per_day: float) -> None:
-        self._half = bytes_per_day / 2
-        self._left: dict[str, _Left] = {}
+        half = bytes_per_day / 2
+        self._of = defaultdict[str, tuple[Allowance, Allowance]](lambda: (Allowance(half, DAY), Allowance(half, DAY)))
 
     def admits(self, account: str, size: int, *, shaped: bool, now: float) -> bool:
-        """
-        Whether a callback is kept; if so it is counted as kept.
-
-        Parameters
-        ----------
-        account : str
-            One of the settings.
-        size : int
-            Of its line in the journal, which is never empty. [bytes]
-        shaped : bool
-            It can be read, has the right shape, and only its hash is wrong.
-        now : float
-            On a clock that does not go back. [s]
-
-        Examples
-        --------
-        >>> quota = Quota(1000)
-        >>> [quota.admits("shop", 300, shaped=False, now=0.0) for _ in range(3)]
-        [True, False, False]
-        >>> [quota.admits("shop", 300, shaped=True, now=0.0) for _ in range(3)]
-        [True, False, False]
-        """
-        left = self._left.setdefault(account, _Left(self._half, self._half, now))
-        grown = max(0.0, now - left.at) * self._half / DAY
-        left.common, left.reserved = min(self._half, left.common + grown), min(self._half, left.reserved + grown)
-        left.at = max(left.at, now)
-        if shaped and size <= left.reserved:
-            left.reserved -= size
-        elif size <= left.common:
-            left.common -= size
-        else:
-            return False
-        return True
-
-
-@dataclass
-class _Left:
-    common: float
-    reserved: float
-    at: float
+        """Whether a line of so many bytes is kept, and then counted; `shaped` if only the hash of its body is wrong."""
+        common, reserved = self._of[account]
+        return (shaped and reserved.take(size, now)) or common.take(size, now)
