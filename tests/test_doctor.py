@@ -72,6 +72,17 @@ def test_a_sound_collector_has_nothing_to_mend(tmp_path):
     assert not any(SECRET in text or calls.PHONE in text for text in (said.stdout, said.stderr, json.dumps(told)))
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]", "::"])
+def test_a_collector_of_the_other_family_is_called(tmp_path, host):
+    options = ["--no-maintain", "--host", host, "--admin", "[::1]:0"]
+    with serving(tmp_path / "data", *options, SMSANALYTICS_SECRET=SECRET) as collector:
+        findings = list(examine(settings_for(tmp_path / "data", collector, host=host)))
+        port = collector.base.rpartition(":")[2]
+    assert state_of(findings, "collector") == (State.OK, f"it answers at [::1]:{port}")
+    assert state_of(findings, "callback to default, signed with default")[0] is State.OK
+    assert state_of(findings, "readiness")[0] is State.OK
+
+
 def test_a_finding_is_exit_code_1_and_a_wrong_word_2(tmp_path):
     done = doctor("--data", str(tmp_path / "data"), "--offline", SMSANALYTICS_SECRET="short")
     assert done.returncode == 1

@@ -42,7 +42,7 @@ class _NoAnswer(Exception):
 def look(settings: Settings, *, forged: bool) -> Iterator[Finding]:
     """Whether a callback that comes now is kept."""
     address = EVERYWHERE.get(settings.host, settings.host), settings.port
-    shown = f"{address[0]}:{address[1]}"
+    shown = _shown(address)
     try:
         status, _, _ = _ask(address, "GET", "/healthz")
     except _NoAnswer as why:
@@ -114,10 +114,14 @@ def _readiness(address: tuple[str, int]) -> Finding:
     try:
         status, _, said = _ask(admin, "GET", "/readyz")
     except _NoAnswer as why:
-        return fail("readiness", f"nothing answers at {admin[0]}:{admin[1]} ({why})", "set admin to the collector's")
+        return fail("readiness", f"nothing answers at {_shown(admin)} ({why})", "set admin to the collector's")
     if status != 200:
         return fail("readiness", f"/readyz answered {status}: {said.strip()}", "mend that; see the log")
     return ok("readiness", "/readyz says so")
+
+
+def _shown(address: tuple[str, int]) -> str:
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
 
 
 def _signed(account: Account, secret: str, number: int) -> str:

@@ -263,7 +263,7 @@ def _held() -> socket.socket | None:
 def _listen(host: str, port: int, options: str) -> socket.socket:
     """Open the socket first: while left-over segments are sealed, callers wait instead of being refused."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = address[0] == "::" and socket.has_dualstack_ipv6()  # of IPv4 too: what is everywhere is everywhere
         return socket.create_server(address[:2], family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as error:

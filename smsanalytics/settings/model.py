@@ -76,6 +76,10 @@ def _holding(shape: AfterValidator | None = None) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _without_brackets(host: str) -> str:
+    return host.strip("[]")
+
+
 def _address(value: str) -> str:
     host, _, port = value.rpartition(":")
     if value != "off" and not (host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= LAST_PORT):
@@ -432,7 +436,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     data: Path = Path("data")
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_without_brackets)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=LAST_PORT)] = 8025
     admin: Annotated[str, AfterValidator(_address)] | None = None
     admin_token: Annotated[SecretStr, OF_A_TOKEN] | None = None
@@ -506,7 +510,7 @@ class Settings(BaseModel):
         if self.admin is None:
             return "127.0.0.1", self.port and (self.port + 1 if self.port < LAST_PORT else self.port - 1)
         host, _, port = self.admin.rpartition(":")
-        return host.strip("[]"), int(port)
+        return _without_brackets(host), int(port)
 
     def for_serving(self) -> Self:
         """
