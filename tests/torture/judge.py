@@ -79,9 +79,10 @@ def judge(body: bytes, account: Account, now: int) -> Verdict:
 
 def read(body: bytes, account: Account) -> tuple[list[dict[str, bytes]], str | None]:
     """The events of a body, and the charset of their values where the body says it."""
-    first = body.lstrip(BLANK)[:1]
+    body = body.lstrip(BLANK).removeprefix(b"\xef\xbb\xbf").lstrip(BLANK)
+    first = body[:1]
     if first == b"<":
-        tree: object = Xml(body.lstrip(BLANK), account.codec).tree()
+        tree: object = Xml(body, account.codec).tree()
     elif first in (b"{", b"["):
         tree = Json(body, account.codec).tree()
     else:
@@ -107,7 +108,7 @@ def _once(pairs: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
 
 
 def _form(body: bytes) -> list[tuple[str, bytes]]:
-    parts = [part for part in body.strip(b"\r\n").split(b"&") if part]
+    parts = [part for part in body.rstrip(b"\r\n").split(b"&") if part]
     if not parts or body.count(b"&") > 199:
         raise Refused("malformed")
     cut = [(part + b"=").split(b"=", 1) for part in parts]
@@ -373,6 +374,19 @@ def _has_shape(name: str, value: bytes) -> bool:
     return True
 
 
+LETTERS = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-")
+
+
+def _is_party(kind: str, fields: Mapping[str, bytes], numbers: Sequence[str]) -> bool:
+    """Whether a phone that is none may be who is meant: somebody in a messenger, or a sender with a name."""
+    phone = fields["phone"]
+    if kind == "status":
+        return phone[:1] in (b"@", b"#") and 1 <= len(phone[1:]) <= 64 and not set(phone[1:]) - LETTERS
+    to = fields.get("to", b"").decode("latin-1").lstrip("+")
+    certain = kind == "incoming" and to in numbers and len(to) >= 4
+    return certain and 1 <= len(phone) <= 15 and not set(phone) - LETTERS - {ord("+")}
+
+
 NOBODY = "none", ""  # no hash covers the keys of a menu
 _NOT_IN_ADDRESS = {*range(33), ord(":"), ord("@"), 127}
 
@@ -387,9 +401,11 @@ def _told(
             raise Refused("structure")
         signed = NOBODY
     else:
-        if any(name not in fields or not _has_shape(name, fields[name]) for name in SIGNED[kind]):
-            raise Refused("structure")
         numbers = account.inbound_numbers
+        for name in SIGNED[kind]:
+            value = fields.get(name)
+            if value is None or not (_has_shape(name, value) or (name == "phone" and _is_party(kind, fields, numbers))):
+                raise Refused("structure")
         if kind == "incoming" and numbers and fields["to"].decode().removeprefix("+") not in numbers:
             raise Refused("structure")
         found = _signed(fields, kind, charset, account)
