@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.request import parse_http_list
 
 CUSTOMER = 64  #: bits of an IPv6 address that all addresses of a customer share
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_ELEMENT = re.compile(r'(?:[^",]|"[^"]*")++')
 _PAIR = re.compile(r'\s*([^\s=",;]+)\s*=\s*("[^"\\]*"|[^\s",;]*)\s*')
 
 
@@ -56,8 +56,13 @@ def _ways(headers: Iterable[tuple[bytes, bytes]]) -> list[list[str]]:
         if name == b"x-forwarded-for":
             ways.setdefault(name, []).extend(value.decode("latin-1").split(","))
         elif name == b"forwarded":
-            ways.setdefault(name, []).extend(map(_called, parse_http_list(value.decode("latin-1"))))
+            ways.setdefault(name, []).extend(_called(element) for element in _elements(value.decode("latin-1")))
     return [*ways.values()]
+
+
+def _elements(line: str) -> list[str]:
+    """What a line of ``Forwarded`` lists; a quote without end may have swallowed more, so nothing in it is believed."""
+    return [""] if line.count('"') % 2 else _ELEMENT.findall(line)
 
 
 def _called(element: str) -> str:
