@@ -590,8 +590,8 @@ def _plausible(at: int | None, now: int) -> bool:
 def _phone(text: str | None) -> str | None:
     if text is None:
         return None
-    if "@" not in text:
-        return re.sub("[^0-9]", "", text)
+    if re.fullmatch("[+]?[0-9]+", text):
+        return text.removeprefix("+")
     if not text.isascii():
         raise Unsure("small letters of another alphabet")
     return text.lower()
