@@ -54,27 +54,17 @@ class CallbackEndpoint:
 
     async def _answer(self, account: Account, scope: Scope, receive: Receive) -> Answer | None:
         """Read a callback and say what becomes of it; None where nobody waits for an answer any more."""
-        body = await self._read_in_time(scope, receive)
+        try:
+            async with asyncio.timeout(self._settings.body_seconds):
+                body = await self._read(scope, receive)
+        except TimeoutError:
+            return TOO_SLOW
         if not isinstance(body, bytes):
             return body
         started = time.perf_counter()
         answer = await self._callbacks.take(account, body, functools.partial(self._sender, scope))
         self._monitor.request.observe(time.perf_counter() - started)
         return answer
-
-    async def _read_in_time(self, scope: Scope, receive: Receive) -> bytes | Answer | None:
-        """Read the body before its deadline, as ``asyncio.timeout`` would, which takes five times as long."""
-        task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment]
-        timer = asyncio.get_running_loop().call_later(self._settings.body_seconds, task.cancel, TOO_SLOW)
-        try:
-            return await self._read(scope, receive)
-        except asyncio.CancelledError as cancelled:
-            if cancelled.args != (TOO_SLOW,):
-                raise
-            task.uncancel()
-            return TOO_SLOW
-        finally:
-            timer.cancel()
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Answer | None:
         """Read the body, within its limits."""

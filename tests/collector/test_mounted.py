@@ -218,3 +218,44 @@ def test_a_client_that_goes_away_is_no_fault_of_the_application_whatever_stands_
         running.end()
     assert "Traceback" not in running.log.read_text()
     assert stored(tmp_path / "data") == [1]
+
+
+SLOW = """
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+app.add_middleware(GZipMiddleware, minimum_size=1)
+app.add_middleware(CORSMiddleware, allow_origins=["*"])
+"""
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_slow_body_has_its_deadline_and_answers_do_not_grow_whatever_stands_around(tmp_path, server):
+    (tmp_path / "shop.py").write_text(STARLETTE + MIDDLEWARE + SLOW)
+    (tmp_path / "smsanalytics.toml").write_text("body_seconds = 0.5\n")
+    with service(tmp_path, *SERVERS[server], "shop:app") as running:
+        with socket.create_connection(("127.0.0.1", running.port), timeout=10) as link:
+            link.sendall(b"POST /sms/callback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+            assert b" 408 " in link.recv(65536).partition(b"\r\n")[0]
+        sizes = set()
+        for number in range(1, 6):
+            with contextlib.closing(running.connect()) as link:
+                link.request(
+                    "POST", "/sms/callback", status_body(number), {"Origin": "https://x", "Accept-Encoding": "gzip"}
+                )
+                answer = link.getresponse()
+                assert answer.status == 200
+                answer.read()
+                sizes.add(len(answer.getheaders()))
+        assert len(sizes) == 1
+        running.end()
+    assert "Traceback" not in running.log.read_text()
+    assert stored(tmp_path / "data") == [1, 2, 3, 4, 5]
+
+
+def test_offers_to_upgrade_lose_their_body_under_uvicorn_itself_as_the_page_says(tmp_path):
+    """Should uvicorn read it one day, the page and the protocol may lose a word."""
+    options = ["--factory", "smsanalytics.collector:create_app"]
+    with service(tmp_path, *UVICORN, *options) as running, contextlib.closing(running.connect()) as link:
+        link.request("POST", "/callback", status_body(1), {"Connection": "Upgrade", "Upgrade": "h2c"})
+        assert link.getresponse().status == 400
