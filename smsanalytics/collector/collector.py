@@ -71,10 +71,11 @@ class Collector:
         """
         if self._is_open:
             return
+        is_new = not self.settings.data.exists()
         try:
-            if not self.settings.data.exists():
-                self.settings.data.mkdir(mode=0o700, parents=True)  # phones and texts will be in it
             events, rejected = self._journals()
+            if is_new:
+                self.settings.data.chmod(0o700)  # phones and texts will be in it
         except OSError as error:
             raise StoreError(f"{error.filename or self.settings.data}: {error.strerror}") from None
         check, most, synced = self.space.check, self.settings.max_waiting, self.monitor.synced
