@@ -222,7 +222,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.stage is Stage.BODY:
             self.stage, self._bytes = Stage.REQUEST, 0
             self.deadline = time.monotonic() + self._connections.idle_seconds
-            self.cycle.keep_alive &= self.parser.should_keep_alive() and not self._connections.stopping
+            self.cycle.keep_alive = self.parser.should_keep_alive() and not self._connections.stopping
             super().on_message_complete()
 
     def on_response_complete(self) -> None:

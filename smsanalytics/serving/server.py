@@ -33,7 +33,7 @@ from smsanalytics.store import durable
 from smsanalytics.store.layout import Layout
 
 ADMIN_CONNECTIONS = 100  #: at once
-GARBAGE = 20_000  #: objects more before cycles are looked for: there are hardly any, and looking took 6 % of the time
+GARBAGE = 20_000  #: objects more before cycles are sought: there are hardly any, and to seek them took 5 % of the time
 HANDED_OVER = 3  #: the first file that systemd hands over. Source: sd_listen_fds(3)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MEMORY = Path("/dev/shm")  # noqa: S108 - where workers count together: a full disk must not end them

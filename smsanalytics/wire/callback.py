@@ -160,12 +160,14 @@ def _read_event(fields: Fields, charset: str, terms: Terms) -> list[Callback]:
     if terms.holds_secret(b"\n".join([*fields.values(), "\n".join(fields).encode()])):
         fields = _masked(fields, kind, terms)  # somebody put it into a parameter of their own
     names = call.ours if kind is Kind.CALL and call is not None else None
-    told = [Callback(kind, signed_by, key, *rename(kind, fields, charset=charset, names=names))]
+    callbacks = [Callback(kind, signed_by, key, *rename(kind, fields, charset=charset, names=names))]
     if kind is Kind.STATUS and call is not None:
         with contextlib.suppress(MisshapenCallback):
             call.check(fields)
-            told.append(Callback(Kind.CALL, "none", "", *rename(Kind.CALL, fields, charset=charset, names=call.ours)))
-    return told
+            callbacks.append(
+                Callback(Kind.CALL, "none", "", *rename(Kind.CALL, fields, charset=charset, names=call.ours))
+            )
+    return callbacks
 
 
 def _masked(fields: Fields, kind: Kind, terms: Terms) -> Fields:
@@ -188,5 +190,5 @@ def _spelled(secret: bytes) -> re.Pattern[bytes]:
 
 
 def _codec(fields: Fields, terms: Terms) -> str:
-    said = terms.charset or fields.get("charset", b"").decode("ascii", "replace").lower()
-    return CHARSETS.get(said, CHARSETS[DEFAULT_CHARSET])
+    named = terms.charset or fields.get("charset", b"").decode("ascii", "replace").lower()
+    return CHARSETS.get(named, CHARSETS[DEFAULT_CHARSET])
