@@ -40,7 +40,7 @@ def client_of(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[
     True
     """
     ways = _ways(headers)
-    address = _address(peer)
+    address = address_of(peer)
     if address is None or not is_among(address, trusted):
         return (
             None if ways and (address is None or address.is_loopback) else address
@@ -75,7 +75,7 @@ def _called(element: str) -> str:
 def _client(hops: list[str], trusted: tuple[Network, ...]) -> Address | None:
     """The last address on a way that is no trusted proxy."""
     for hop in reversed(hops):
-        address = _address(hop)
+        address = address_of(hop)
         if address is None or not is_among(address, trusted):
             return address
     return None
@@ -95,14 +95,21 @@ def network_of(peer: str) -> str:
     >>> network_of("2001:db8::3"), network_of("192.0.2.1"), network_of("::ffff:192.0.2.1")
     ('2001:db8::/64', '192.0.2.1', '192.0.2.1')
     """
-    address = _address(peer) if ":" in peer else None
+    address = address_of(peer) if ":" in peer else None
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, CUSTOMER), strict=False))
     return str(address or peer)
 
 
-def _address(hop: str) -> Address | None:
-    """The address in what a proxy writes: alone, with a port, in brackets, in quotes; None for ``unknown``."""
+def address_of(hop: str) -> Address | None:
+    """
+    Find the address in what a proxy writes: alone, with a port, in brackets, in quotes; None for ``unknown``.
+
+    Examples
+    --------
+    >>> address_of('"[2001:db8::7]:4711"'), address_of("::ffff:192.0.2.1"), address_of("unknown")
+    (IPv6Address('2001:db8::7'), IPv4Address('192.0.2.1'), None)
+    """
     host = hop.strip('" \t')
     if host.startswith("["):
         host = host[1:].partition("]")[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from smsanalytics.collector.answer import BUSY, NOT_HTTP, STOPPING, TOO_LARGE, TOO_MANY, TOO_SLOW, Answer
 from smsanalytics.collector.monitor import Monitor
-from smsanalytics.collector.sender import is_among, network_of
+from smsanalytics.collector.sender import address_of, is_among, network_of
 from smsanalytics.settings import Settings
 
 AHEAD = 32  #: requests that may be sent before the first of them is answered
@@ -120,10 +119,8 @@ class Connections:
             self.monitor.connections.set(len(self._open))
 
     def _is_trusted(self, peer: str) -> bool:
-        try:
-            return is_among(ipaddress.ip_address(peer), self.settings.trusted_proxies)
-        except ValueError:
-            return False
+        address = address_of(peer)
+        return address is not None and is_among(address, self.settings.trusted_proxies)
 
 
 class Stage(Enum):

@@ -94,6 +94,26 @@ def test_half_bodies_have_a_bound_and_give_back_what_they_hold_when_their_client
             assert answers(link) == [400]
 
 
+def test_a_trusted_proxy_is_known_where_both_families_come_in_by_one_door(tmp_path):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("there is no IPv6 here")
+    with serving(tmp_path / "data", "--no-maintain", "--host", "::", "--admin", "off", **SETTINGS) as running:
+        port = urlsplit(running.url).port
+
+        def connected(source):
+            return socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
+
+        with contextlib.ExitStack() as crowd:
+            for source in (PROXY, "127.0.0.3"):
+                for _ in range(4):
+                    crowd.enter_context(connected(source)).sendall(b"P")
+            time.sleep(0.2)
+            for source, status in ((PROXY, 200), ("127.0.0.3", 429)):
+                with connected(source) as link:
+                    link.sendall(request(status_body(1), "Connection: close"))
+                    assert answers(link) == [status]
+
+
 IN_A_NETWORK = """
 ip link set lo up && for last in 1:0:0:0:1 1:0:0:0:2 1:0:0:0:3 1::4 2::1; do
     ip -6 address add fd00:0:0:$last/128 dev lo nodad || exit 99
