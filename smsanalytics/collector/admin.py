@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from smsanalytics.collector.answer import ALIVE, NOT_KNOWN, Answer
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.gate import Gate, is_known
-from smsanalytics.collector.intake import KINDS, Intake, not_known
+from smsanalytics.collector.intake import KINDS, Intake
 from smsanalytics.collector.metrics import Metrics
 from smsanalytics.errors import StoreError
 
@@ -54,11 +55,11 @@ class Admin:
             exception_handlers={405: _not_allowed},
         )
 
-    async def healthz(self, _: Request) -> Response:
+    async def healthz(self, _: Request) -> Answer:
         """The event loop turns; whether the disk writes is another question."""
-        return PlainTextResponse("OK")
+        return ALIVE
 
-    async def readyz(self, _: Request) -> Response:
+    async def readyz(self, _: Request) -> Answer:
         """A durable write succeeded just now, and the disk has room for more; it is proved once for all who ask."""
         try:
             self._collector.ensure_open()
@@ -66,13 +67,13 @@ class Admin:
                 self._proof = asyncio.create_task(self._collector.events.prove(READY_SECONDS))
             await asyncio.shield(self._proof)
         except StoreError as failure:
-            return PlainTextResponse(f"not ready: {failure}\n", 503, {"retry-after": "10"})
-        return PlainTextResponse("ready\n")
+            return Answer(503, f"not ready: {failure}\n", {"retry-after": "10"})
+        return Answer(200, "ready\n")
 
-    async def metrics(self, request: Request) -> Response:
+    async def metrics(self, request: Request) -> Response | Answer:
         """Figures for Prometheus."""
         if self._token is not None and not is_known(request, self._token):
-            return not_known()
+            return NOT_KNOWN
         self._metrics.monitor.settle()
         return Response(await run_in_threadpool(self._metrics.page), headers={"content-type": CONTENT_TYPE_LATEST})
 

@@ -50,6 +50,7 @@ STORED = Answer(200, "OK")
 ALIVE = Answer(200, "OK")  #: the event loop turns; whether the disk writes is another question
 UNREADABLE = Answer(400, "not a callback: a field is missing, repeated, or not of the shape the provider sends\n")
 NOT_HTTP = Answer(400, "not HTTP/1.1 as it should be: check the proxy\n", closes=True)
+NOT_KNOWN = Answer(401, "send the admin token as Authorization: Bearer TOKEN\n", {"www-authenticate": "Bearer"})
 NOT_AUTHENTIC = Answer(403, "not authentic: check that the secret in the handler address is the configured one\n")
 NOT_ALLOWED = Answer(403, "not from an allowed address: check addresses and trusted_proxies in the settings\n")
 NOT_FOUND = Answer(404, "nothing here: check account and token in the path of the handler address\n")
@@ -58,6 +59,9 @@ NOT_GET = Answer(405, "this is read by GET: check the method\n", {"allow": "GET,
 TOO_SLOW = Answer(408, "the request took too long to arrive: check the network and the proxy\n", closes=True)
 TOO_LARGE = Answer(413, "too large for a callback: check max_body_bytes and max_header_bytes\n", closes=True)
 TOO_MANY = Answer(429, "too many connections of one address: check max_connections_per_address\n", RETRY, closes=True)
+TOO_MANY_GUESSES = Answer(
+    429, "too many wrong tokens of one address: check the token, and wait a minute\n", {"retry-after": "60"}
+)
 NOT_STORED = Answer(503, "could not be stored, send it again: check disk and log of the collector\n", RETRY)
 BUSY = Answer(503, "busy, send it again: check max_connections and what else is sent\n", RETRY, closes=True)
 STOPPING = Answer(503, "the collector stops, send it again: check that it starts again\n", RETRY, closes=True)

@@ -8,17 +8,16 @@ import time
 from collections import OrderedDict
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from smsanalytics.collector.accounts import path_of
+from smsanalytics.collector.answer import TOO_MANY_GUESSES
 from smsanalytics.collector.quota import Allowance
 from smsanalytics.collector.sender import Network, client_of, network_of
 
 TURN_SECONDS = 0.01  #: between two requests without the token: so many leave room for callbacks
 GUESSES, GUESSES_SECONDS = 10, 60.0  #: wrong tokens of one address at once, and until it may send as many again
 ADDRESSES = 1000  #: of which wrong tokens are counted; beyond them the first to guess is dropped
-TOO_MANY_GUESSES = "too many wrong tokens of one address: check the token, and wait a minute\n"
 
 
 class Gate:
@@ -50,7 +49,7 @@ class Gate:
             scope = {**scope, "path": scope.get("root_path", "") + path_of(scope)}
             guessed_too_often, knows = self._judged(Request(scope))
             if guessed_too_often:
-                app = PlainTextResponse(TOO_MANY_GUESSES, 429, {"retry-after": "60"})
+                app = TOO_MANY_GUESSES
             if not knows:
                 await self._wait_for_turn()
         await app(scope, receive, send)

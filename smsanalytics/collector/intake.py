@@ -7,10 +7,10 @@ import json
 import logging
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from smsanalytics.collector.accounts import path_of
-from smsanalytics.collector.answer import NOT_STORED, RETRY
+from smsanalytics.collector.answer import NOT_KNOWN, NOT_STORED, Answer
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.gate import is_known
 from smsanalytics.errors import MalformedRecord, StoreError
@@ -40,27 +40,27 @@ class Intake:
         self._collector, self._token = collector, token
         self._accounts, self._numberings = collector.settings.accounts, collector.settings.numberings
 
-    async def receive(self, request: Request) -> Response:
+    async def receive(self, request: Request) -> Response | Answer:
         """Answer a request."""
         if self._token is None:
-            return _text(403, "closed: set admin_token_file, or SMSANALYTICS_ADMIN_TOKEN, to open it")
+            return Answer(403, "closed: set admin_token_file, or SMSANALYTICS_ADMIN_TOKEN, to open it\n")
         if not is_known(request, self._token):
-            return not_known()
+            return NOT_KNOWN
         query = request.query_params.multi_items() or [("account", DEFAULT_ACCOUNT)]
         account = query[0][1]
         if [name for name, _ in query] != ["account"] or account not in self._accounts:
-            return _text(400, "the query may say ?account=NAME, an account of the settings, and nothing else")
+            return Answer(400, "the query may say ?account=NAME, an account of the settings, and nothing else\n")
         try:
             body = await _read(request)
             if body is None:
-                return _text(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts", {"connection": "close"})
+                return Answer(413, f"larger than {MAX_BODY_BYTES} bytes; send it in parts\n", closes=True)
             if not body.strip():
-                return _text(400, "the body is empty; send a JSON object on each line")
+                return Answer(400, "the body is empty; send a JSON object on each line\n")
             return await self._keep(KINDS[path_of(request.scope)], account, body)
         except ClientDisconnect:
-            return _text(400, "the connection ended before the body did")  # and nobody is there to read it
+            return Answer(400, "the connection ended before the body did\n")  # and nobody is there to read it
 
-    async def _keep(self, kind: str, account: str, body: bytes) -> Response:
+    async def _keep(self, kind: str, account: str, body: bytes) -> Response | Answer:
         phones = Phones(self._numberings)
         try:
             events = await asyncio.to_thread(self._encode, kind, account, body, phones)  # callbacks do not wait for it
@@ -68,10 +68,10 @@ class Intake:
                 self._collector.ensure_open()
                 await self._collector.events.append(events)
         except MalformedRecord as wrong:
-            return _text(400, str(wrong))
+            return Answer(400, f"{wrong}\n")
         except StoreError as error:
             log.error("answered 503: %s", error)
-            return _not_stored()
+            return NOT_STORED
         answer: dict[str, object] = {"stored": len(events)}
         if notices := [*phones.done(), *phones.undone()]:
             answer["notices"] = notices
@@ -93,16 +93,3 @@ async def _read(request: Request) -> bytes | None:
             if size > MAX_BODY_BYTES:
                 break
     return b"".join(parts) if size <= MAX_BODY_BYTES else None
-
-
-def _text(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-    return PlainTextResponse(text + "\n", status, headers)
-
-
-def _not_stored() -> Response:
-    return PlainTextResponse(NOT_STORED.body, NOT_STORED.status, RETRY)
-
-
-def not_known() -> Response:
-    """Answer who does not know the token; each time with headers of its own, for what stands around may add to them."""
-    return _text(401, "send the admin token as Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})
