@@ -86,7 +86,7 @@ class Collector:
     def interrupt(self) -> int:
         """Stop it when it runs under another program: tell the collector itself, and wait for that program."""
         pids = subprocess.run(
-            ["pgrep", "-g", str(self.process.pid), "-f", "^[^ ]*python[^ ]* -m smsanalytics serve"],
+            ["pgrep", "-g", str(self.process.pid), "-f", f"^{re.escape(sys.executable)} -m smsanalytics serve"],
             capture_output=True,
             text=True,
         ).stdout.split()

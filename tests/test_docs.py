@@ -63,7 +63,7 @@ def test_a_page_runs_from_top_to_bottom_and_prints_what_it_shows(path, example_s
     (tmp_path / "sample").symlink_to(sample)
     command = tmp_path / "bin" / "smsanalytics"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m smsanalytics "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m smsanalytics "$@"\n')
     command.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSANALYTICS_")}
     environment |= {"XDG_CACHE_HOME": str(sample_cache), "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}"}

@@ -64,7 +64,7 @@ def test_the_first_steps_run_as_they_stand_and_other_commands_find_their_setting
     start, play = SERVING
     command = tmp_path / "bin" / "smsanalytics"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m smsanalytics "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m smsanalytics "$@"\n')
     command.chmod(0o755)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SMSANALYTICS_")}
     path = os.pathsep.join([str(command.parent), str(Path(sys.executable).parent), os.environ["PATH"]])

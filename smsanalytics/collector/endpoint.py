@@ -83,12 +83,12 @@ class CallbackEndpoint:
                 size += len(parts[-1])
                 if size > most:
                     return TOO_LARGE
-                if not message.get("more_body"):
-                    return b"".join(parts)
                 if size > LARGE:
                     self._large, held = self._large + size - held, size
                     if self._large > LARGE_BODIES:
                         return BUSY
+                if not message.get("more_body"):
+                    return b"".join(parts)
         finally:
             self._large -= held
 
