@@ -77,6 +77,13 @@ class Collector:
             response.read()
             return response.status
 
+    def accept_all(self, source: str = "127.0.0.9") -> None:
+        """Wait until every connection made before is accepted: a collector of one worker accepts them in order."""
+        address = urlsplit(self.url).hostname, urlsplit(self.url).port
+        with socket.create_connection(address, timeout=30, source_address=(source, 0)) as link:
+            link.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert link.recv(100).startswith(b"HTTP/1.1 200")
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)

@@ -133,7 +133,7 @@ def test_too_many_connections_of_one_address_are_answered_429(collector):
     with contextlib.ExitStack() as links:
         for _ in range(8):
             links.enter_context(socket.create_connection(address, timeout=10)).sendall(b"P")
-        time.sleep(0.1)
+        collector.accept_all()
         answer = raw(collector, post("/callback", status_body(1)))
         assert (answer.status, answer.headers["retry-after"]) == (429, "30")
         assert "max_connections_per_address" in answer.body
@@ -194,7 +194,7 @@ def test_who_was_let_in_last_is_served_and_who_says_nothing_is_sent_away(tmp_pat
             socket.create_connection(address, timeout=10) as late,
             socket.create_connection(address, timeout=10) as mute,
         ):
-            time.sleep(0.1)
+            running.accept_all("127.0.0.1")
             running.process.send_signal(signal.SIGTERM)
             time.sleep(0.25)  # by now it has begun to stop
             late.sendall(post("/callback", status_body(1)))
