@@ -11,10 +11,10 @@ import pytest
 from hypothesis import Phase, settings
 
 from smsanalytics import load_sample, open_store
-from smsanalytics.store import journal
-from smsanalytics.store.durable import locked
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage import journal
+from smsanalytics.storage.atomic import locked
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.maintenance import Maintenance
 
 settings.register_profile("quick", phases=[Phase.explicit, Phase.reuse, Phase.generate], derandomize="CI" in os.environ)
 settings.load_profile("quick")  # a failure is shown as found: making it small takes minutes

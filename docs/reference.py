@@ -23,12 +23,14 @@ import typer.main
 from pydantic import BaseModel, SecretStr
 
 import smsanalytics as sms
-from smsanalytics import charts, codes, collector, metrics, questions
+from smsanalytics import charts, codes, collector, metrics
+from smsanalytics.analysis import query
+from smsanalytics.analysis.queries import Queries
+from smsanalytics.analysis.query import MessageOptions, QueryOptions
 from smsanalytics.cli import app
-from smsanalytics.metrics.prepare import AGE, CALENDAR, HANDED_OUT
-from smsanalytics.questions import Questions
+from smsanalytics.metrics.messages import AGE, CALENDAR, HANDED_OUT
 from smsanalytics.settings import Settings
-from smsanalytics.store.schema import COLUMNS, HIDDEN, MESSAGES
+from smsanalytics.storage.schema import COLUMNS, HIDDEN, MESSAGES
 
 HERE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/reference.py from the code; edit that, and run `python docs/reference.py`. -->\n"
@@ -85,7 +87,12 @@ def python() -> Iterator[str]:
     )
     rooms: dict[str, list[tuple[str, Any]]] = {
         "Open a store": [("sms.open_store", sms.open_store), ("sms.load_sample", sms.load_sample)],
-        "Ask it": [("Questions", Questions), *_members("store", Questions)],
+        "Ask it": [
+            ("Queries", Queries),
+            *_members("store", Queries),
+            ("QueryOptions", QueryOptions),
+            ("MessageOptions", MessageOptions),
+        ],
         "Its tables": [("sms.Store", sms.Store), *_members("store", sms.Store)],
         "Metrics": [("sms.metrics", metrics), *_exported("sms.metrics", metrics)],
         "Charts": [("sms.charts", charts), *_exported("sms.charts", charts)],
@@ -105,7 +112,7 @@ def python() -> Iterator[str]:
         "confirmed number, `store` is it opened, and `own_store` is a copy that may be written."
     )
     yield "The columns that `by` and `where` take:"
-    words = [(f"`{name}`", ", ".join(f"`{word}`" for word in found)) for name, found in sorted(vars(questions).items())
+    words = [(f"`{name}`", ", ".join(f"`{word}`" for word in found)) for name, found in sorted(vars(query).items())
              if name.startswith("BY_")]  # fmt: skip
     yield table(("", "Columns"), words)
     for title, members in rooms.items():

@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from smsanalytics import charts as charts
     from smsanalytics import metrics as metrics
-    from smsanalytics import report as report
-    from smsanalytics.api import Store as Store
-    from smsanalytics.api import open_store as open_store
-    from smsanalytics.numbering import Numbering as Numbering
+    from smsanalytics import reports as reports
+    from smsanalytics.analysis.store import Store as Store
+    from smsanalytics.analysis.store import open_store as open_store
+    from smsanalytics.codes.numbering import Numbering as Numbering
     from smsanalytics.sample import load_sample as load_sample
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "open_store": "smsanalytics.api",
-    "Store": "smsanalytics.api",
-    "Numbering": "smsanalytics.numbering",
+    "open_store": "smsanalytics.analysis.store",
+    "Store": "smsanalytics.analysis.store",
+    "Numbering": "smsanalytics.codes.numbering",
     "load_sample": "smsanalytics.sample",
     "charts": "",
     "metrics": "",
-    "report": "",
+    "reports": "",
 }
-__all__ = ["Numbering", "Store", "__version__", "charts", "load_sample", "metrics", "open_store", "report"]
+__all__ = ["Numbering", "Store", "__version__", "charts", "load_sample", "metrics", "open_store", "reports"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,20 +22,20 @@ from rich.console import Console
 
 from smsanalytics import __version__
 from smsanalytics.errors import CallbackRefused, StoreError
-from smsanalytics.provider.incident import Incident, Outage, Pumping, SpamFilter
-from smsanalytics.provider.rhythm import ZONE
-from smsanalytics.provider.world import Record, World
-from smsanalytics.store.durable import make_directory
-from smsanalytics.store.flush import flush
-from smsanalytics.store.journal import Journal, entry
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.records import encode
-from smsanalytics.store.tables import connect
-from smsanalytics.wire.call import CallFields
-from smsanalytics.wire.callback import Terms, read
+from smsanalytics.simulator.incident import Incident, Outage, Pumping, SpamFilter
+from smsanalytics.simulator.profile import ZONE
+from smsanalytics.simulator.world import Record, World
+from smsanalytics.smsc.call import CallFields
+from smsanalytics.smsc.callback import Terms, read
+from smsanalytics.storage.atomic import make_directory
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.ingest import encode
+from smsanalytics.storage.journal import Journal, entry
+from smsanalytics.storage.publish import flush
+from smsanalytics.storage.reader import connect
 
 if TYPE_CHECKING:
-    from smsanalytics.api import Store  # what collects does not carry it about
+    from smsanalytics.analysis.store import Store  # what collects does not carry it about
 
 DAYS, END = 31, datetime(2026, 11, 1, tzinfo=ZONE)
 MESSAGES, SEED = 59_000, 2026
@@ -92,7 +92,7 @@ def load_sample(path: str | Path | None = None) -> Store:
     target = Path(path) if path is not None else user_cache_path("smsanalytics") / NAME
     if not _is_whole(target):
         _make(target)
-    from smsanalytics.api import open_store
+    from smsanalytics.analysis.store import open_store
 
     return open_store(target, tz=ZONE.key)
 
@@ -148,7 +148,7 @@ def _fill(data: Path) -> None:
         raise
     if any(ended):
         raise StoreError("the sample could not be made: a process that reads its callbacks failed")
-    from smsanalytics.store.maintenance import Maintenance
+    from smsanalytics.storage.maintenance import Maintenance
 
     with Maintenance(Layout(data), ZONES) as maintenance:
         maintenance.run()

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import figures
 import pytest
 
-from smsanalytics.store import journal, records
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage import ingest, journal
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.maintenance import Maintenance
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def hostile_store(example_store, tmp_path_factory):
                 [journal.entry(account="default", kind=kind, signed_by="md5", key="2026", fields=fields, extra={})]
             )
     for kind, record in records_of.items():
-        writer.write(records.encode(kind, [record]))
+        writer.write(ingest.encode(kind, [record]))
     writer.close()
     with Maintenance(layout, {}) as maintenance:
         maintenance.run()

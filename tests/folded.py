@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from smsanalytics.metrics.prepare import STORED
+from smsanalytics.metrics.messages import STORED
 
 
 def stored(**columns):

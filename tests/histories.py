@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import oracle
 from hypothesis import strategies as st
 
-from smsanalytics.store.journal import Journal, entry
+from smsanalytics.storage.journal import Journal, entry
 
 BASE = int(datetime(2025, 10, 26, tzinfo=UTC).timestamp())  # Berlin leaves summer time this night
 DAY = 86400

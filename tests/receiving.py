@@ -16,8 +16,8 @@ from smsanalytics import Store, open_store
 from smsanalytics.collector.app import app_of, create_admin_app
 from smsanalytics.collector.collector import Collector
 from smsanalytics.settings import Settings
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.maintenance import Maintenance
 
 PUBLIC_PORT, ADMIN_PORT = 8025, 8026
 TOKEN = "an-admin-token-of-more-than-20"

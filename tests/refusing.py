@@ -9,10 +9,10 @@ from signing import SECRET
 
 from smsanalytics.collector.accounts import Account
 from smsanalytics.collector.sender import Network
-from smsanalytics.recovery import Retried, Span, judged, retry
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.rejected import Rejected
-from smsanalytics.wire.callback import Terms
+from smsanalytics.ops.replay import Retried, Span, judged, retry
+from smsanalytics.smsc.callback import Terms
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.rejected import Rejected
 
 
 def account_of(terms: Terms, *networks: Network) -> Account:

@@ -22,8 +22,8 @@ from benchmarks.store.result import AT_LEAST, AT_MOST, RATIOS, doubts, judged, t
 from benchmarks.store.rounds import alternating, differences
 from benchmarks.store.sheet import show
 from benchmarks.store.traffic import PHONES, Traffic
-from smsanalytics.store import journal
-from smsanalytics.store.journal import DAY
+from smsanalytics.storage import journal
+from smsanalytics.storage.journal import DAY
 
 ROOT = Path(__file__).parents[1]
 DAYS, MESSAGES = 2, 3_000

@@ -60,8 +60,8 @@ def test_systemd_finds_little_that_the_collector_could_do_beyond_its_work(tmp_pa
 
 
 def test_the_collector_has_time_to_seal_before_its_maintenance_is_told_to_stop():
-    from smsanalytics.serving.child import LAST_PASS_SECONDS
-    from smsanalytics.serving.protocol import DRAIN_SECONDS
+    from smsanalytics.collector.protocol import DRAIN_SECONDS
+    from smsanalytics.collector.supervisor import LAST_PASS_SECONDS
 
     [seconds] = settings_of("smsanalytics.service", "TimeoutStopSec")
     assert int(seconds) > DRAIN_SECONDS + LAST_PASS_SECONDS

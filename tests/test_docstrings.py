@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import smsanalytics as sms
-from smsanalytics.metrics.population import DENOMINATORS
-from smsanalytics.store.journal import Journal
-from smsanalytics.wire import body, callback, kind, names, signature
+from smsanalytics.metrics.counts import DENOMINATORS
+from smsanalytics.smsc import callback, fields, kinds, parser, signature
+from smsanalytics.storage.journal import Journal
 
 PACKAGE = Path(sms.__file__).parent
 
@@ -40,7 +40,7 @@ def test_everything_public_has_a_docstring(path):
      *(getattr(room, name) for name in DENOMINATORS for room in (sms.Store, sms.metrics)),
      *(getattr(sms.charts, name) for name in sms.charts.__all__),
      sms.metrics.prepare, sms.metrics.with_calendar, sms.metrics.attempts,
-     body.parse, kind.kind_of, kind.check_shape, signature.verify, names.rename, callback.read],
+     parser.parse, kinds.kind_of, kinds.check_shape, signature.verify, fields.rename, callback.read],
     ids=lambda what: what.__qualname__,
 )  # fmt: skip
 def test_what_users_call_is_documented_in_full(what):
@@ -51,7 +51,7 @@ def test_what_users_call_is_documented_in_full(what):
     assert (
         "Returns\n-------" in text
         or inspect.signature(what).return_annotation in {None, "None"}
-        or what is kind.kind_of
+        or what is kinds.kind_of
     )
 
 

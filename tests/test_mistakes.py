@@ -16,8 +16,8 @@ import smsanalytics
 from smsanalytics import codes
 from smsanalytics.errors import BadSignature, SettingsError
 from smsanalytics.settings import Settings
-from smsanalytics.wire.callback import Terms, read
-from smsanalytics.wire.kind import Kind
+from smsanalytics.smsc.callback import Terms, read
+from smsanalytics.smsc.kinds import Kind
 
 PACKAGE = Path(smsanalytics.__file__).parent
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
@@ -206,11 +206,11 @@ def imports_of(path):
 def test_15_nothing_is_polled():
     """No part that collects, stores or counts can send HTTP: what plays the provider and the doctor do, to a collector."""
     speaking = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if SPEAKS_HTTP & {*imports_of(path)}}
-    assert "provider/simulator.py" in speaking
-    assert {name for name in speaking if not name.startswith("provider/")} == {"doctor/calls.py"}
+    assert "simulator/client.py" in speaking
+    assert {name for name in speaking if not name.startswith("simulator/")} == {"ops/doctor/probe.py"}
     knowing = {str(path.relative_to(PACKAGE)).partition("/")[0] for path in PACKAGE.rglob("*.py")
-               if any(name.startswith("smsanalytics.provider") for name in imports_of(path))}  # fmt: skip
-    assert knowing <= {"provider", "demo.py", "cli.py", "sample.py"}
+               if any(name.startswith("smsanalytics.simulator") for name in imports_of(path))}  # fmt: skip
+    assert knowing <= {"simulator", "demo", "cli", "sample.py"}
 
 
 def test_16_an_inbox_is_not_paged_and_times_are_never_those_of_the_server(tmp_path, monkeypatch):

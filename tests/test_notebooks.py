@@ -15,8 +15,8 @@ import nbformat
 import pytest
 from browsing import browser, opened, serious
 
-from smsanalytics.provider.network import NUMBERS_TO_CALL, OWN_NUMBERS
-from smsanalytics.report.notebook import shown as published
+from smsanalytics.reports.notebook import shown as published
+from smsanalytics.simulator.network import NUMBERS_TO_CALL, OWN_NUMBERS
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

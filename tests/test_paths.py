@@ -16,9 +16,9 @@ from serving import serving
 from signing import incoming_body, status_body
 
 from smsanalytics import open_store
-from smsanalytics.store.journal import Journal, entry
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.journal import Journal, entry
+from smsanalytics.storage.maintenance import Maintenance
 
 OTHERS = str.maketrans({"*": "zz", "?": "z", "[": "", "]": ""})  #: what fits a name that is taken for a pattern
 ABOVE = "date=" + "n" * 195

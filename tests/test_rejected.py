@@ -15,7 +15,7 @@ from serving import serving
 from signing import SECRET, status_body
 
 from smsanalytics import open_store
-from smsanalytics.provider.simulator import World, send
+from smsanalytics.simulator.client import World, send
 
 WRONG = "a-secret-that-was-pasted-wrongly"
 

@@ -12,7 +12,7 @@ import pytest
 import smsanalytics as sms
 from smsanalytics import sample
 from smsanalytics.errors import StoreError
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
 
 
 @pytest.fixture(scope="module")

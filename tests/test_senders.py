@@ -10,9 +10,9 @@ from serving import maintain, serving
 from signing import incoming_body, status_body
 
 from smsanalytics import open_store
-from smsanalytics.report.names import Names
-from smsanalytics.store.forget import Number
-from smsanalytics.store.privacy import Privacy
+from smsanalytics.reports.masking import Names
+from smsanalytics.storage.erasure import Number
+from smsanalytics.storage.pseudonyms import Privacy
 
 OWN = "79001230000"
 SENDERS = {"SMSANALYTICS_ACCOUNTS__DEFAULT__INBOUND_NUMBERS": f'["{OWN}"]'}

@@ -13,9 +13,9 @@ from serving import serving
 from signing import SECRET, confirmation_body, form, incoming_body, md5_of, status_body
 
 from smsanalytics.errors import BadSignature
-from smsanalytics.wire.call import CallFields
-from smsanalytics.wire.callback import Terms, read
-from smsanalytics.wire.kind import Kind
+from smsanalytics.smsc.call import CallFields
+from smsanalytics.smsc.callback import Terms, read
+from smsanalytics.smsc.kinds import Kind
 
 TERMS = Terms({"2026": SECRET.encode()})
 ONE, TWO, OURS = "79001230001", "79001230002", "79001230000"

@@ -6,9 +6,9 @@ import copy
 import random
 from datetime import UTC, datetime
 
-from smsanalytics.store.journal import Journal, entry
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.journal import Journal, entry
+from smsanalytics.storage.maintenance import Maintenance
 
 END = int(datetime(2026, 10, 27, tzinfo=UTC).timestamp())  # two days after Berlin left summer time
 DAY = 86400

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from smsanalytics.store.journal import file_system
+from smsanalytics.storage.journal import file_system
 
 IN_MEMORY = {"tmpfs", "ramfs", "devtmpfs"}
 SYNCS = 300

@@ -15,7 +15,7 @@ import duckdb
 
 from benchmarks.collector import processes
 from benchmarks.collector.server import START_SECONDS, Cores, Server, free_port
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
 
 FLUSH_SECONDS = 5.0  #: so that its maintenance works in each round
 

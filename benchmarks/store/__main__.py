@@ -23,7 +23,7 @@ from benchmarks.store.questions import QUESTIONS
 from benchmarks.store.result import judged
 from benchmarks.store.rounds import alternating
 from benchmarks.store.sheet import show
-from smsanalytics.store.journal import file_system
+from smsanalytics.storage.journal import file_system
 
 LIBRARIES = ("duckdb", "narwhals", "numpy", "pandas", "polars", "pyarrow")
 MEMORY_PER_MESSAGE, LEAST_MEMORY = 500, 2**29  #: what pandas takes, loading the messages and answering [bytes]

@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 
 from smsanalytics.codes import DELIVERED, FAILED, OPEN, TEST_MODE_ERR
-from smsanalytics.metrics.prepare import HORIZON
+from smsanalytics.metrics.messages import HORIZON
 
 LOADED = ("operator", "sent_at", "first_status_at", "opened_at", "delivered_at", "delivered_code", "failed_code",
           "unknown_code", "type", "hlr", "test_mode")  #: of the roll-up, for both questions  # fmt: skip

@@ -19,7 +19,7 @@ from benchmarks.store import step
 from benchmarks.store.lines import SEGMENTS, seal
 from benchmarks.store.step import Run, Told
 from benchmarks.store.traffic import Traffic
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
 
 MINUTES = 5  #: that are measured
 FIRST_DAYS = 4  #: of which pandas reads the raw events

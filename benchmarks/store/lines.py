@@ -14,8 +14,8 @@ import orjson
 import pyarrow as pa
 
 from benchmarks.store.traffic import SENDERS, Events, Network
-from smsanalytics.store.journal import VERSION
-from smsanalytics.store.layout import Layout, SegmentFile
+from smsanalytics.storage.catalog import Layout, SegmentFile
+from smsanalytics.storage.journal import VERSION
 
 WRITER = "w0"
 SEGMENTS = (

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.store.traffic import FIRST
-from smsanalytics.api import Store
-from smsanalytics.metrics.prepare import HORIZON
-from smsanalytics.store.path import listed
+from smsanalytics.analysis.store import Store
+from smsanalytics.metrics.messages import HORIZON
+from smsanalytics.storage.sql_path import listed
 
 NEAR = 7  #: days before and after a cohort whose events may speak of it
 OFFSET = 3  #: of Europe/Moscow, for all of the history [h]

@@ -23,15 +23,15 @@ from benchmarks.collector import processes
 from benchmarks.collector.server import ROOT
 from benchmarks.store.lines import WRITER
 from benchmarks.store.questions import QUESTIONS, Period
-from smsanalytics.api import open_store
-from smsanalytics.store import compact
-from smsanalytics.store.compact import jobs, superseded
-from smsanalytics.store.flush import flush
-from smsanalytics.store.fold import fold
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.live import Live
-from smsanalytics.store.maintenance import MEMORY
-from smsanalytics.store.tables import connect
+from smsanalytics.analysis.store import open_store
+from smsanalytics.storage import compaction
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.compaction import jobs, superseded
+from smsanalytics.storage.maintenance import MEMORY
+from smsanalytics.storage.manifest import Live
+from smsanalytics.storage.publish import flush
+from smsanalytics.storage.reader import connect
+from smsanalytics.storage.rollup_update import fold
 
 ZONES = {"default": "Europe/Moscow"}
 LATER = 2 * 3_600.0  #: so long after a date is over its files are merged [s]
@@ -105,7 +105,7 @@ def _compact(data: Path, until: str) -> Told:
     """Merge the files of the dates that are over, and delete what that supersedes."""
     layout = Layout(data)
     now = max(time.time(), datetime.fromisoformat(until).timestamp()) + LATER
-    with connect(layout, memory=compact.MEMORY) as connection:
+    with connect(layout, memory=compaction.MEMORY) as connection:
         started = time.perf_counter()
         merged = [job.merge(connection) for job in jobs(layout, Live.read(layout).folded, now=now)]
         seconds = time.perf_counter() - started

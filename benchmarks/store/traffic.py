@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smsanalytics.store.journal import DAY
+from smsanalytics.storage.journal import DAY
 
 FIRST = date(2026, 10, 1)  #: the first day of the history
 EPOCH = date(1970, 1, 1)

@@ -9,8 +9,8 @@ from starlette.types import Scope
 
 from smsanalytics.collector.sender import Network
 from smsanalytics.settings import DEFAULT_ACCOUNT, Settings
-from smsanalytics.wire.call import CallFields
-from smsanalytics.wire.callback import Terms
+from smsanalytics.smsc.call import CallFields
+from smsanalytics.smsc.callback import Terms
 
 PATH = "/callback"
 

@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from smsanalytics.collector.answer import ALIVE, NOT_KNOWN, Answer
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.gate import Gate, is_known
-from smsanalytics.collector.intake import KINDS, Intake
+from smsanalytics.collector.ingest_api import KINDS, Intake
 from smsanalytics.collector.metrics import Metrics
+from smsanalytics.collector.responses import ALIVE, NOT_KNOWN, Answer
 from smsanalytics.errors import StoreError
 
 READY_SECONDS = 10.0  #: so long a durable write speaks for the next one

@@ -9,9 +9,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from smsanalytics.collector.admin import Admin
-from smsanalytics.collector.answer import ALIVE, NOT_FOUND, NOT_GET, Answer
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.endpoint import CallbackEndpoint
+from smsanalytics.collector.responses import ALIVE, NOT_FOUND, NOT_GET, Answer
 from smsanalytics.settings import Settings, load
 
 

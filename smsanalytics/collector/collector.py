@@ -12,10 +12,10 @@ from smsanalytics.collector.monitor import Monitor
 from smsanalytics.collector.quota import Quota
 from smsanalytics.errors import StoreBusy, StoreError
 from smsanalytics.settings import Settings
-from smsanalytics.store.commit import GroupCommit
-from smsanalytics.store.journal import Journal
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.space import Space
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.disk import Space
+from smsanalytics.storage.group_commit import GroupCommit
+from smsanalytics.storage.journal import Journal
 
 SLOTS = 64  #: of which a collector that was given none takes the first that is free
 PATIENCE = 5.0  #: how long to wait for a slot that a maintenance is just sealing [s]

@@ -9,9 +9,9 @@ import time
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from smsanalytics.collector.accounts import Account, path_of, routes_of
-from smsanalytics.collector.answer import BUSY, NOT_HTTP, NOT_POST, TOO_LARGE, TOO_SLOW, Answer
-from smsanalytics.collector.callbacks import Callbacks
 from smsanalytics.collector.collector import Collector
+from smsanalytics.collector.handler import Callbacks
+from smsanalytics.collector.responses import BUSY, NOT_HTTP, NOT_POST, TOO_LARGE, TOO_SLOW, Answer
 from smsanalytics.collector.sender import Address, client_of
 
 LARGE = 8 * 2**10  #: a body beyond this is larger than a callback [bytes]

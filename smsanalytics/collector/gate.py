@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from smsanalytics.collector.accounts import path_of
-from smsanalytics.collector.answer import TOO_MANY_GUESSES
 from smsanalytics.collector.quota import Allowance
+from smsanalytics.collector.responses import TOO_MANY_GUESSES
 from smsanalytics.collector.sender import Network, client_of, network_of
 
 TURN_SECONDS = 0.01  #: between two requests without the token: so many leave room for callbacks

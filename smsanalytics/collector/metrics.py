@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from smsanalytics.collector.collector import Collector
 from smsanalytics.collector.monitor import SEEN, SHARED
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
 
 
 class Metrics:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-from smsanalytics.wire.kind import Kind
+from smsanalytics.smsc.kinds import Kind
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  #: names the directory where several workers count together
 SEEN = "smsanalytics_seen"  #: the gauge of when; what is shown is how long ago that is

@@ -12,7 +12,7 @@ from smsanalytics.metrics.failures import failure_mix
 from smsanalytics.metrics.health import data_health
 from smsanalytics.metrics.inbound import inbound_volume, reply_rate
 from smsanalytics.metrics.latency import callback_lag, latency, latency_distribution
-from smsanalytics.metrics.prepare import prepare, with_calendar
+from smsanalytics.metrics.messages import prepare, with_calendar
 from smsanalytics.metrics.reachability import reachability
 
 __all__ = [

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
+from smsanalytics.metrics.counts import DENOMINATORS, QUANTILES, as_came, grouped, handed_out, names_of, need, only
 from smsanalytics.metrics.intervals import with_shares
-from smsanalytics.metrics.population import DENOMINATORS, QUANTILES, as_came, grouped, handed_out, names_of, need, only
-from smsanalytics.metrics.prepare import SINCE, _with_calendar
+from smsanalytics.metrics.messages import SINCE, _with_calendar
 
 WINDOW = timedelta(minutes=5)  #: a request that was not confirmed by then has expired
 NO_REQUESTS = "none: no confirmation requests are known, calls are only counted"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
+from smsanalytics.metrics.counts import READS, Types, counted, grouped, handed_out, names_of, only
 
 UNIT = 10_000  #: costs are summed as whole ten-thousandths: sums of floats depend on their order
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
+from smsanalytics.metrics.counts import READS, Types, counted, grouped, handed_out, names_of, only
 from smsanalytics.metrics.intervals import with_shares
-from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 STATES = ("delivered", "failed", "pending", "stuck", "unknown")
 RATES = {  # share: its numerator and denominator

@@ -11,8 +11,8 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import DELIVERED, FAILED, OPEN
-from smsanalytics.metrics.population import as_came, handed_out, names_of, need
-from smsanalytics.metrics.prepare import CALENDAR, SINCE, _with_calendar
+from smsanalytics.metrics.counts import as_came, handed_out, names_of, need
+from smsanalytics.metrics.messages import CALENDAR, SINCE, _with_calendar
 
 LATE = timedelta(hours=1)
 CHECKS = ("coverage", "duplicates", "conflicting_replays", "contradictory", "out_of_order", "late", "untimed",

@@ -9,8 +9,8 @@ from typing import Any
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
+from smsanalytics.metrics.counts import Types, counted, grouped, handed_out, names_of, need, only
 from smsanalytics.metrics.intervals import with_shares
-from smsanalytics.metrics.population import Types, counted, grouped, handed_out, names_of, need, only
 
 REPLY_WINDOW = timedelta(hours=24)
 PERSON = ("account", "phone")

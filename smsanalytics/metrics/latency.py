@@ -10,8 +10,8 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.errors import UnknownName
+from smsanalytics.metrics.counts import QUANTILES, READS, Types, counted, grouped, handed_out, names_of, only
 from smsanalytics.metrics.intervals import with_shares
-from smsanalytics.metrics.population import QUANTILES, READS, Types, counted, grouped, handed_out, names_of, only
 
 WITHIN = (10, 30, 60)  #: seconds that a login code, an alert and a campaign are judged by
 

@@ -8,8 +8,8 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from smsanalytics.codes import HLR_TYPE, PING_TYPE
+from smsanalytics.metrics.counts import READS, Types, counted, grouped, handed_out, names_of, only
 from smsanalytics.metrics.intervals import with_shares
-from smsanalytics.metrics.population import READS, Types, counted, grouped, handed_out, names_of, only
 
 LOOKUPS = (HLR_TYPE, PING_TYPE)
 ANSWERED = (1, 2)

@@ -25,8 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from smsanalytics.codes.numbering import LONGEST, Numbering
 from smsanalytics.errors import SettingsError, meant
-from smsanalytics.numbering import LONGEST, Numbering
 from smsanalytics.settings import text
 from smsanalytics.settings.given import merged
 

@@ -1,11 +1,11 @@
 import pandas as pd
 import pytest
 
+from smsanalytics.analysis.query import BY_ATTEMPT, BY_CALLBACK, BY_INCOMING, BY_MESSAGE, BY_STATUS
 from smsanalytics.charts import labels
 from smsanalytics.charts.words import Words
 from smsanalytics.codes import ERRORS, FAILED, STATUSES, TYPES
 from smsanalytics.errors import UnknownName
-from smsanalytics.questions import BY_ATTEMPT, BY_CALLBACK, BY_INCOMING, BY_MESSAGE, BY_STATUS
 
 
 def blanks(text):

@@ -9,17 +9,17 @@ from serving import SECRET
 
 from smsanalytics.collector.collector import Collector
 from smsanalytics.settings import Settings
-from smsanalytics.store import durable
+from smsanalytics.storage import atomic
 
 
 def test_a_new_store_is_private_and_its_names_are_durable_up_to_a_directory_that_was_there(tmp_path, monkeypatch):
-    synced, sync = set(), durable.sync_directory
+    synced, sync = set(), atomic.sync_directory
 
     def noted(directory):
         synced.add(directory)
         sync(directory)
 
-    monkeypatch.setattr(durable, "sync_directory", noted)
+    monkeypatch.setattr(atomic, "sync_directory", noted)
     data = tmp_path / "a" / "b" / "c" / "data"
 
     async def open_and_close() -> None:

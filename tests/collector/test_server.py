@@ -14,7 +14,7 @@ import pytest
 from serving import maintain, serving
 from signing import SECRET, status_body
 
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
 
 
 def request(collector, method, path, body=None, headers=None):

@@ -13,7 +13,7 @@ import pytest
 from worlds import World
 
 import smsanalytics as sms
-from smsanalytics.metrics.population import FACTS
+from smsanalytics.metrics.counts import FACTS
 
 TZ = "Europe/Berlin"
 BY = {"failure_mix": ["operator"], "latency_distribution": ["sender"], "data_health": ["account"], "cost": ["sender"],

@@ -9,9 +9,9 @@ import pytest
 from worlds import DAY, END, World
 
 import smsanalytics as sms
-from smsanalytics.store.journal import Journal, entry
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.journal import Journal, entry
+from smsanalytics.storage.maintenance import Maintenance
 
 AT = int(datetime(2026, 11, 21, 9, tzinfo=UTC).timestamp())
 STATUS = {"message_id": "1042", "phone": "79001230001", "status": "1", "err": "0", "status_at": str(AT), "type": "0"}
@@ -59,7 +59,7 @@ def world(request, tmp_path_factory):
 @pytest.mark.parametrize("held", [False, True], ids=["read", "held"])
 def test_the_counts_of_two_periods_and_of_all_accounts_are_those_of_the_whole(world, held):
     events, store = world
-    store = store.held() if held else store
+    store = store.snapshot() if held else store
     draw = random.Random(events.chance.random())
     received = [status["received"] for status in events.statuses]
     for cut in draw.sample(received, 2):

@@ -7,10 +7,10 @@ from folded import code, stored
 
 import smsanalytics as sms
 from smsanalytics.metrics import delivery_rate, latency, prepare
-from smsanalytics.store import records
-from smsanalytics.store.journal import Journal, entry
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage import ingest
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.journal import Journal, entry
+from smsanalytics.storage.maintenance import Maintenance
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HORIZON = timedelta(hours=72)
@@ -31,7 +31,7 @@ def store_of(tmp_path, sent_at, delivered_at, as_of):
     layout = Layout(tmp_path)
     times = iter([sent_at, *([delivered_at] if delivered_at else [])])
     writer = Journal(layout, "w0", now=lambda: (next(times) - datetime(1970, 1, 1, tzinfo=UTC)) // MICROSECOND * 1000)
-    writer.write(records.encode("send", [{"message_id": 1042, "phone": "79001230001", "sent_at": sent_at.isoformat()}]))
+    writer.write(ingest.encode("send", [{"message_id": 1042, "phone": "79001230001", "sent_at": sent_at.isoformat()}]))
     if delivered_at:
         fields = {"message_id": "1042", "phone": "79001230001", "status": "1"}
         writer.write([entry(account="default", kind="status", signed_by="md5", key="k", fields=fields, extra={})])

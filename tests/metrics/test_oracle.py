@@ -12,8 +12,8 @@ import pytest
 from worlds import World
 
 import smsanalytics as sms
-from smsanalytics.metrics.population import FACTS
-from smsanalytics.questions import BY_ATTEMPT, BY_CALLBACK, BY_INCOMING, BY_MESSAGE, BY_STATUS
+from smsanalytics.analysis.query import BY_ATTEMPT, BY_CALLBACK, BY_INCOMING, BY_MESSAGE, BY_STATUS
+from smsanalytics.metrics.counts import FACTS
 
 TZ = "Europe/Berlin"
 BY = {

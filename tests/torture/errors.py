@@ -16,7 +16,7 @@ from pathlib import Path
 
 from serving import Collector
 
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
 from torture.load import Load, compare
 from torture.outcome import Outcome, Unable, need
 from torture.processes import members

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from serving import Collector
 
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
 from torture.disk import Disk, disk
 from torture.errors import publishes
 from torture.load import Load, compare

@@ -14,8 +14,8 @@ import duckdb
 from serving import maintain
 from signing import status_body
 
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.live import Live
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.manifest import Live
 from torture.outcome import Outcome
 
 STUCK_SECONDS = 30.0  #: an answer that takes longer is none

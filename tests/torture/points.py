@@ -24,9 +24,9 @@ from serving import Collector
 from signing import status_body
 from tracing import ON_THE_DISK, Call, calls_of
 
-from smsanalytics.store.journal import Journal, entry, line
-from smsanalytics.store.layout import Layout
-from smsanalytics.store.maintenance import Maintenance
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.journal import Journal, entry, line
+from smsanalytics.storage.maintenance import Maintenance
 from torture.load import compare
 from torture.outcome import Outcome, need
 

@@ -24,8 +24,8 @@ from serving import maintain
 from tracing import ON_THE_DISK, calls_of
 
 from smsanalytics import open_store
-from smsanalytics.store.journal import Journal
-from smsanalytics.store.layout import Layout
+from smsanalytics.storage.catalog import Layout
+from smsanalytics.storage.journal import Journal
 from torture.outcome import Outcome
 from torture.points import died, points_of, status, strace
 

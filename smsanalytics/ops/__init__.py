@@ -1,0 +1,1 @@
+"""What operators ask of a store and a collector: `check`, `doctor`, `status`, replay of refused callbacks."""

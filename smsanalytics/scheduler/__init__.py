@@ -1,0 +1,1 @@
+"""Reports at their times: made, delivered, and delivered again where that failed."""
