@@ -470,7 +470,7 @@ MEANINGS = {
     "weekday": "Monday is 1",
     "week": "its Monday",
     "month": "its first day",
-    "matured": "whether it was at least as old as the horizon (72 hours unless `open_store` was told otherwise)",
+    "matured": "whether it was at least as old as the horizon",
     "age_seconds": "from the start of `delivery_seconds` to `as_of`; missing without a start",
     "delivered_age_seconds": "from the first report of delivery to `as_of`; missing without one",
 }  # fmt: skip

@@ -21,7 +21,6 @@ def main() -> None:
     logs.configure()
     for foreign in ("uvicorn", "traitlets"):
         logging.getLogger(foreign).setLevel(logging.WARNING)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         app()
     except SmsAnalyticsError as error:

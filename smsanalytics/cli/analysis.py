@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from smsanalytics.cli.app import Config, Data, app
+from smsanalytics.cli.app import Config, Data, Horizon, app
 from smsanalytics.cli.backlog import announce_backlog
 from smsanalytics.errors import UnknownName
 from smsanalytics.settings import load
@@ -33,15 +33,16 @@ def metric(
         list[str] | None, typer.Option(help="COLUMN=VALUE; values of one column are alternatives.")
     ] = None,
     format_: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    horizon: Horizon = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Answer one question, one line per group."""
-    settings = load(config, data=data)
+    settings = load(config, data=data, horizon_hours=horizon)
     from smsanalytics.analysis.store import open_store
     from smsanalytics.cli.metric import answer
 
-    store = open_store(settings.data, tz=tz)
+    store = open_store(settings.data, tz=tz, horizon=settings.horizon)
     said = answer(
         store, name, by=by, period=period, start=from_, end=to, type=type_,
         where=where or [], format=format_,
@@ -72,11 +73,12 @@ def report(
         Path | None, typer.Option(help="Run this notebook for the period and publish it instead.", show_default=False)
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Of the made-up month, October 2026 in Moscow.")] = False,
+    horizon: Horizon = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Write the report of a period as one file, and print where it is."""
-    settings = load(config, data=data)
+    settings = load(config, data=data, horizon_hours=horizon)
     from smsanalytics.analysis.store import open_store
     from smsanalytics.reports.export import write
 
@@ -84,9 +86,9 @@ def report(
         from smsanalytics.sample import load_sample
 
         store, period = load_sample(), period or "2026-10"
-        store = open_store(store.path, tz=tz) if tz else store
+        store = open_store(store.path, tz=tz or store.tz, horizon=settings.horizon)
     else:
-        store = open_store(settings.data, tz=tz or "UTC")
+        store = open_store(settings.data, tz=tz or "UTC", horizon=settings.horizon)
     written = write(store, out, period=period or "last-week", lang=lang, format=format_, notebook=notebook)
     typer.echo(written.path)
 
@@ -101,6 +103,7 @@ def schedule(
         str | None,
         typer.Option(help="Make this report and send it at once, noting nothing: a rehearsal.", show_default=False),
     ] = None,
+    horizon: Horizon = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -122,12 +125,12 @@ def schedule(
 
     With --once the exit code is 1 while something that failed is owed.
     """
-    settings = load(config, data=data).for_scheduling()
+    settings = load(config, data=data, horizon_hours=horizon).for_scheduling()
     from smsanalytics.scheduler.email import Server
     from smsanalytics.scheduler.job import Plan, rehearse
     from smsanalytics.scheduler.scheduler import Schedule, overview
 
-    plans = [Plan(name, **dict(report)) for name, report in settings.reports.items()]
+    plans = [Plan(name, horizon=settings.horizon, **dict(report)) for name, report in settings.reports.items()]
     if list_:
         typer.echo("\n".join(overview(plans, datetime.now(UTC))))
         return

@@ -17,6 +17,15 @@ app = typer.Typer(
 
 Data = Annotated[Path | None, typer.Option(help="The store.  [default: data]", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="Settings file.  [default: smsanalytics.toml]", show_default=False)]
+Horizon = Annotated[
+    float | None,
+    typer.Option(
+        "--horizon",
+        help="Hours after which a message without an outcome is stuck.  [default: 72]",
+        show_default=False,
+        metavar="HOURS",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="The same seed makes the same traffic, counted back from now.")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from smsanalytics.reports.html import page
 from smsanalytics.reports.say import Say
 
 QUIET = ["--IPKernelApp.log_level=40"]
-TAGS = frozenset([
+TAGS = {
     "table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "div", "span", "p", "br", "hr", "b", "i", "em",
     "strong", "small", "code", "pre", "sub", "sup", "ul", "ol", "li", "dl", "dt", "dd", "h2", "h3", "h4", "h5", "h6",
     "blockquote",
-])  # fmt: skip
-ATTRIBUTES = {"th": ["colspan", "rowspan", "scope"], "td": ["colspan", "rowspan"]}
+}  # fmt: skip
+ATTRIBUTES = {"th": {"colspan", "rowspan", "scope"}, "td": {"colspan", "rowspan"}}
 SECONDS = 600  #: that a cell may take
 TAG = "parameters"  #: of the cell with the defaults, as papermill has it; "injected-parameters" is put behind it
 
@@ -69,7 +70,8 @@ def published(path: Path, store: Store, span: Span, *, lang: str = "en") -> str:
         notebook = nbformat.read(path, as_version=4)
     except (OSError, ValueError, nbformat.ValidationError):
         raise ReportError(f"{path} cannot be read as a notebook") from None
-    values = {"data": str(store.path.resolve()), "tz": store.tz, "lang": lang}
+    values: dict[str, str | float] = {"data": str(store.path.resolve()), "tz": store.tz, "lang": lang}
+    values |= {"horizon_hours": store.horizon / timedelta(hours=1)}
     values |= {"start": str(span.first), "end": str(span.after)}
     lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
     place = next((at for at, cell in enumerate(notebook.cells, 1) if TAG in cell.metadata.get("tags", ())), 0)
@@ -112,7 +114,7 @@ def shown(notebook: Any, *, title: str, lang: str = "en") -> str:
 
 def _harmless(data: dict[str, str], label: str) -> dict[str, str]:
     """What a cell shows, in one form: a picture, which runs nothing, cleaned HTML, or plain text."""
-    import bleach
+    import nh3
 
     if svg := data.get("image/svg+xml"):
         drawn = base64.b64encode(svg.encode()).decode("ascii")
@@ -122,8 +124,7 @@ def _harmless(data: dict[str, str], label: str) -> dict[str, str]:
         if kind in data:
             return {"text/html": f'<img alt="{label}" src="data:{kind};base64,{data[kind].strip()}">'}
     if "text/html" in data:
-        bare = re.sub(r"(?is)<style\b.*?</style\s*>", "", data["text/html"])
-        clean = bleach.clean(bare, tags=TAGS, attributes=ATTRIBUTES, strip=True)
+        clean = nh3.clean(data["text/html"], tags=TAGS, attributes=ATTRIBUTES)
         return {"text/html": f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{clean}</div>'}
     return {"text/plain": data.get("text/plain", "")}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from smsanalytics.analysis.periods import period, zone_of
 from smsanalytics.analysis.store import open_store
 from smsanalytics.errors import DeliveryFailed, SettingsError, SmsAnalyticsError, UnknownName
+from smsanalytics.metrics.messages import HORIZON
 from smsanalytics.reports.export import Written, write
 from smsanalytics.scheduler import email, hook
 from smsanalytics.scheduler.cron import Cron
@@ -25,7 +26,7 @@ FARTHEST = timedelta(days=1)  #: a time done that lies farther ahead was noted b
 @dataclass(frozen=True)
 class Plan:
     """
-    What is to be made, when, and for whom; the attributes are those of the settings.
+    What is to be made, when, and for whom; the attributes are those of the settings, `horizon` that of all reports.
 
     Raises
     ------
@@ -44,6 +45,7 @@ class Plan:
     keep: int = 12
     to: tuple[str, ...] = ()
     hook: tuple[str, ...] = ()
+    horizon: timedelta = HORIZON
 
     def __post_init__(self) -> None:
         checks: dict[str, Callable[[], object]] = {
@@ -78,8 +80,9 @@ class Plan:
 
     def write(self, data: Path, today: date) -> Written:
         """Write its report of a store, of the period as meant on a day."""
+        store = open_store(data, tz=self.zone, horizon=self.horizon)
         return write(
-            open_store(data, tz=self.zone), self.out, period=self.period, lang=self.lang, format=self.format,
+            store, self.out, period=self.period, lang=self.lang, format=self.format,
             notebook=self.notebook, name=self.name, today=today,
         )  # fmt: skip
 

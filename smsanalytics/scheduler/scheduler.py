@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
-
-from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
+from typing import Self
 
 from smsanalytics.scheduler.cron import Cron
 from smsanalytics.scheduler.email import Server
@@ -103,26 +100,11 @@ class Schedule:
 
     def run(self) -> None:
         """Tick until SIGTERM or SIGINT; what is under way is finished."""
-        scheduler = BackgroundScheduler(timezone=UTC)
-        tick = scheduler.add_job(
-            self.tick, "interval", seconds=EVERY.total_seconds(), next_run_time=datetime.now(UTC), coalesce=True,
-            max_instances=1, misfire_grace_time=None,
-        )  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _leave)
-        try:
-            scheduler.start()
-            while True:
-                time.sleep(EVERY.total_seconds())
-                now = datetime.now(UTC)
-                if (
-                    tick.next_run_time > now + 2 * EVERY
-                ):  # the clock was set back, and APScheduler waits for the old time
-                    tick.modify(next_run_time=now)
-        except SystemExit:
-            self._stop.set()
-            if scheduler.running:
-                scheduler.shutdown()
+            signal.signal(number, lambda *_: self._stop.set())
+        while not self._stop.is_set():
+            self.tick()
+            self._stop.wait(EVERY.total_seconds())
 
 
 def overview(plans: Sequence[Plan], now: datetime) -> Iterator[str]:
@@ -147,9 +129,3 @@ def _became(made: Made) -> str:
         for channel, one in made.owed.items()
     )
     return f"{made.occurrence:%Y-%m-%d %H:%M} {made.file}{owed or ', done'}"
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, signal.SIG_IGN)
-    raise SystemExit(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import ssl
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
@@ -427,6 +428,8 @@ class Settings(BaseModel):
         Short form for the secret of the account ``default``.
     accounts : dict of str to Account
         Name to account; the handler address of an account is ``/callback/<name>``, of ``default`` also ``/callback``.
+    horizon_hours : float, default 72
+        Age at which a message without an outcome is stuck, and from which on a rate is matured. [h]
     reports : dict of str to Report
         Name to what `smsanalytics schedule` makes.
     mail : Mail, optional
@@ -464,6 +467,7 @@ class Settings(BaseModel):
     secret: SecretStr | None = None
     secret_file: Path | None = None
     accounts: dict[Name, Account] = {}
+    horizon_hours: Annotated[float, Field(gt=0, le=8760)] = 72.0
     reports: dict[Name, Report] = {}
     mail: Mail | None = None
 
@@ -491,6 +495,11 @@ class Settings(BaseModel):
         if not isinstance(account, dict) or not isinstance(account.get("secrets", {}), dict):
             return values  # which is an error of its own
         return merged(values, {"accounts": {DEFAULT_ACCOUNT: short}}) if short else values
+
+    @property
+    def horizon(self) -> timedelta:
+        """Age at which a message without an outcome is stuck."""
+        return timedelta(hours=self.horizon_hours)
 
     @property
     def zones(self) -> dict[str, str]:
