@@ -13,7 +13,7 @@ from smsanalytics.metrics.counts import (
     ROWS,
 )
 
-TO_THE_SECOND = 60  #: so many seconds of a delivery are told apart at once; those beyond are put together at first
+TO_THE_SECOND = 60  #: deliveries up to this age are counted by the second, later ones in steps at first [s]
 STEPS = ((10, 4), (14, 8))  #: up to so many seconds beyond, by so many, both as powers of two
 LAST_STEP = 12
 
@@ -54,7 +54,7 @@ class Among:
     def same(self, made: Mapping[str, str]) -> str:
         """The condition, as SQL, where columns are made so."""
         compared = {name: f"({made[name]})" for name in map(str, self.rows)} | self.instead
-        missing = {name for name in self.rows if self.rows[name].isna().all()}  # what type it has is not told
+        missing = {name for name in self.rows if self.rows[name].isna().all()}  # its type is unknown
         return " AND ".join(
             [self.only]
             + [

@@ -36,7 +36,6 @@ R = TypeVar("R")
 By = str | Sequence[str]
 Where = Mapping[str, object]
 
-
 _OPTIONS = re.compile(r"^\*\*options\n    See `\w+`\.\n", re.MULTILINE)
 
 
@@ -152,7 +151,7 @@ class Query:
 
 def _described(options: type) -> str:
     """What the docstring of some options says of each."""
-    return inspect.getdoc(options).partition("Attributes\n----------\n")[2].rstrip() + "\n"  # type: ignore[union-attr]
+    return (inspect.getdoc(options) or "").partition("Attributes\n----------\n")[2].rstrip() + "\n"
 
 
 def known(by: By, available: Sequence[str]) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, Unpack, cast
+from typing import Any, Unpack, cast
 
 import duckdb
 import pandas as pd
@@ -20,8 +21,10 @@ from smsanalytics.analysis.query import (
     BY_MESSAGE,
     By,
     MessageOptions,
+    P,
     Query,
     QueryOptions,
+    R,
     Relation,
     Where,
     known,
@@ -74,8 +77,6 @@ SOURCES = {  #: what is counted, where it is no message, and its tables
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 UNREADABLE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)  # of a damaged file
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def listed_again(question: Callable[P, R]) -> Callable[P, R]:
@@ -83,6 +84,7 @@ def listed_again(question: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(question)
     def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+        signature.bind(*args, **kwargs)  # a wrong name is refused here, and not by what is called inside
         with contextlib.suppress(*UNREADABLE):
             return question(*args, **kwargs)
         try:
@@ -90,7 +92,9 @@ def listed_again(question: Callable[P, R]) -> Callable[P, R]:
         except UNREADABLE:
             raise StoreError("a file of the store cannot be read; `smsanalytics check` names it") from None
 
-    return with_options(answer)
+    spelled_out = with_options(answer)
+    signature = inspect.signature(spelled_out)
+    return spelled_out
 
 
 class Planner:
@@ -145,20 +149,20 @@ class Planner:
         among: Among | None = None,
     ) -> pd.DataFrame:
         """
-        Count messages that have the same in some columns; optionally tell the days they reach from and to.
+        Count messages that have the same in some columns; optionally with the first and last day of each group.
 
-        `codes` are expressions that replace some codes, and `among` chooses messages: those of `_to_the_second`.
+        `codes` are expressions that replace some codes, and `among` chooses messages: those of `to_the_second`.
         """
         found, keys, made = self._coded(live, query, names)
         groups = [f"{codes[key]} AS {key}" if key in codes else key for key in keys]
         days = [f"min({LOCAL}) AS {LOCAL}", f"max({LOCAL}) AS _until"] if with_days else []
-        told = {'"day"': LOCAL, LAST_DAY: "_until"} if with_days else {}
-        told = {name: f"make_timestamp({at} // {DAY} * {DAY})" for name, at in told.items()}
+        bounds = {'"day"': LOCAL, LAST_DAY: "_until"} if with_days else {}
+        bounds = {name: f"make_timestamp({at} // {DAY} * {DAY})" for name, at in bounds.items()}
         if among:
             self._tables.connection.register("among", among.rows.add_prefix("of_"))
             found = f"FROM ({found}) SEMI JOIN among ON {among.same(made)}"
         counts = f"SELECT {', '.join([*groups, *days])}, count(*) AS {ROWS} FROM ({found}) GROUP BY ALL"
-        alike = self._tables.connection.execute(f"SELECT {named(made | told)}, {ROWS} FROM ({counts})").df()
+        alike = self._tables.connection.execute(f"SELECT {named(made | bounds)}, {ROWS} FROM ({counts})").df()
         return alike.rename(columns=lambda name: name.partition("_if_")[0])
 
     def _period(self, live: Live, query: Query, outermost: Sequence[Query], types: Types) -> tuple[Any, Any]:
@@ -244,8 +248,8 @@ class Planner:
         stored = self._tables.messages(live, as_of=until, start=query.start, end=query.end)
         days = (at.replace(hour=0, minute=0, second=0, microsecond=0) for at in (self._tables.oldest(live), until))
         first, last = days
-        told = offsets(query.zone, first, last + timedelta(days=2))
-        return Prepared(stored, as_of=until, horizon=self.horizon, offsets=told)
+        utc_offsets = offsets(query.zone, first, last + timedelta(days=2))
+        return Prepared(stored, as_of=until, horizon=self.horizon, offsets=utc_offsets)
 
     def _received(self, table: str, query: Query) -> Relation:
         """

@@ -43,17 +43,17 @@ def metric(
     from smsanalytics.cli.metric import answer
 
     store = open_store(settings.data, tz=tz, horizon=settings.horizon)
-    said = answer(
+    result = answer(
         store, name, by=by, period=period, start=from_, end=to, type=type_,
         where=where or [], format=format_,
     )  # fmt: skip
     announce_backlog(settings, answered=store.as_of is not None)
-    if isinstance(said, bytes):
+    if isinstance(result, bytes):
         if sys.stdout.isatty():
             raise UnknownName("Parquet is not for a terminal; send it to a file: > answer.parquet")
-        sys.stdout.buffer.write(said)
+        sys.stdout.buffer.write(result)
     else:
-        typer.echo(said)
+        typer.echo(result)
 
 
 @app.command()

@@ -6,10 +6,11 @@ import contextlib
 import json
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,14 +83,16 @@ def maintain(
     settings = load(config, data=data)
     if not settings.data.is_dir() and not follow:
         raise StoreError(f"there is no store at {settings.data}; `smsanalytics serve --data {settings.data}` makes one")
-    stop = threading.Event()
+    stop, signals = threading.Event(), queue.SimpleQueue[int]()  # unlike an event, a signal handler may use a queue
     for number in (signal.SIGTERM, signal.SIGINT) if follow else ():
         # beside a collector, signals to the whole group are the collector's to act on: it seals first
-        signal.signal(number, signal.SIG_IGN if until_eof else lambda *_: stop.set())
+        signal.signal(number, signal.SIG_IGN if until_eof else lambda number, _: signals.put(number))
     if until_eof:
         os.nice(10)  # beside a collector it gives way
-        threading.Thread(target=_set_at_eof, args=[stop], daemon=True).start()
-    with _progress(quiet=follow) as told, open_maintenance(settings, told=told) as maintenance:
+    if follow:
+        wait = _wait_for_eof if until_eof else signals.get
+        threading.Thread(target=_set_after, args=[stop, wait], daemon=True).start()
+    with _progress(quiet=follow) as on_progress, open_maintenance(settings, on_progress=on_progress) as maintenance:
         done = maintenance.run(anew=rebuild)
         if follow:
             maintenance.follow(stop)
@@ -168,7 +171,11 @@ def _progress(*, quiet: bool) -> Iterator[Watch]:
         yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
 
 
-def _set_at_eof(stop: threading.Event) -> None:
+def _wait_for_eof() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
+
+
+def _set_after(stop: threading.Event, wait: Callable[[], object]) -> None:
+    wait()
     stop.set()

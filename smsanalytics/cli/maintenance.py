@@ -23,7 +23,7 @@ def privacy_of(settings: Settings) -> Privacy:
     return Privacy(key, keep_texts=settings.keep_texts)
 
 
-def open_maintenance(settings: Settings, *, patience: float = 0.0, told: Watch | None = None) -> Maintenance:
+def open_maintenance(settings: Settings, *, patience: float = 0.0, on_progress: Watch | None = None) -> Maintenance:
     """The maintenance of the store of the settings; `patience` is how long to wait for another one. [s]"""
     from smsanalytics.storage.catalog import Layout
     from smsanalytics.storage.maintenance import Maintenance
@@ -31,8 +31,9 @@ def open_maintenance(settings: Settings, *, patience: float = 0.0, told: Watch |
 
     kept: dict[str, int] = {table: days for table, days in settings.retention.items()}  # noqa: C416 - of any str
     layout, privacy = Layout(settings.data), privacy_of(settings)
-    told = told or unwatched
-    return Maintenance(layout, settings.zones, retention=kept, privacy=privacy, patience=patience, told=told)
+    return Maintenance(
+        layout, settings.zones, retention=kept, privacy=privacy, patience=patience, told=on_progress or unwatched
+    )
 
 
 def publish(settings: Settings) -> None:

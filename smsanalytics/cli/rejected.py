@@ -55,8 +55,8 @@ def list_rejected(
     with Rejected(Layout(settings.data)) as refused:
         groups = replay_output.grouped(judged(refused, _accounts(settings), span))
     if format_ == "table":
-        said = [*replay_output.advice(groups, zone)] or ["nothing was refused that is not recovered"]
-        typer.echo("\n".join([*said, ""] if groups else said))
+        lines = [*replay_output.advice(groups, zone)] or ["nothing was refused that is not recovered"]
+        typer.echo("\n".join([*lines, ""] if groups else lines))
     if groups or format_ != "table":
         typer.echo(FORMATS[format_](replay_output.overview(groups, zone)))
 

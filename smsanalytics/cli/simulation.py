@@ -47,8 +47,8 @@ def simulate(
         world.write_truth(truth)
     secret = text.word(secret_file)
     answers = send(url, world.posts(secret), progress=sys.stderr.isatty())
-    said = ", ".join(f"{count} answered {status}" for status, count in sorted(answers.items()))
-    typer.echo(f"{said}; one in a hundred is forged, and answered 403")
+    counts = ", ".join(f"{count} answered {status}" for status, count in sorted(answers.items()))
+    typer.echo(f"{counts}; one in a hundred is forged, and answered 403")
     if not answers[200]:
         typer.echo(
             "smsanalytics: nothing was accepted; check the address and that the secret is the collector's", err=True

@@ -19,7 +19,7 @@ from smsanalytics.settings import DEFAULT_ACCOUNT, load
 PATIENCE = 600.0  #: how long to wait for the pass of a maintenance to end [s]
 
 
-class Told(StrEnum):
+class Reported(StrEnum):
     """What may be imported."""
 
     SENDS = "sends"
@@ -33,7 +33,7 @@ class Ambiguous(StrEnum):
     LATER = "later"
 
 
-KINDS = {Told.SENDS: "send", Told.CONFIRMATION_REQUESTS: "confirmation_request"}  # of the journal
+KINDS = {Reported.SENDS: "send", Reported.CONFIRMATION_REQUESTS: "confirmation_request"}  # of the journal
 
 
 @app.command()
@@ -108,7 +108,7 @@ def files(
 
 @app.command("import")
 def import_(
-    what: Annotated[Told, typer.Argument(help="What the file reports.", show_default=False)],
+    what: Annotated[Reported, typer.Argument(help="What the file reports.", show_default=False)],
     file: Annotated[
         Path, typer.Argument(help="CSV, Excel (.xlsx), Parquet or JSON lines, by its suffix.", show_default=False)
     ],

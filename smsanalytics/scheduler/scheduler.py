@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import queue
 import signal
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -61,7 +61,8 @@ class Schedule:
     def __init__(self, data: Path, plans: Sequence[Plan], server: Server | None = None) -> None:
         self._data, self._plans, self._server = data, plans, server
         self._jobs: list[Job] = []
-        self._held, self._stop = ExitStack(), threading.Event()
+        self._held = ExitStack()
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # unlike an event, a signal handler may use it
         self._said: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -70,7 +71,7 @@ class Schedule:
                 atomic.make_directory(plan.out)
             for directory in {plan.out.resolve() for plan in self._plans}:
                 held.enter_context(atomic.locked(directory, "the schedule of these reports"))
-            self._jobs = [Job(plan, self._data, self._server, self._stop.is_set) for plan in self._plans]
+            self._jobs = [Job(plan, self._data, self._server, self._is_stopping) for plan in self._plans]
             self._held = held.pop_all()
         return self
 
@@ -78,6 +79,9 @@ class Schedule:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._held.close()
+
+    def _is_stopping(self) -> bool:
+        return not self._signals.empty()
 
     def tick(self, now: datetime | None = None) -> bool:
         """Do all that is due at a moment; True if nothing is owed any more."""
@@ -101,10 +105,12 @@ class Schedule:
     def run(self) -> None:
         """Tick until SIGTERM or SIGINT; what is under way is finished."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
-        while not self._stop.is_set():
+            signal.signal(number, lambda number, _: self._signals.put(number))
+        while self._signals.empty():
             self.tick()
-            self._stop.wait(EVERY.total_seconds())
+            with suppress(queue.Empty):
+                self._signals.get(timeout=EVERY.total_seconds())
+                return
 
 
 def overview(plans: Sequence[Plan], now: datetime) -> Iterator[str]:

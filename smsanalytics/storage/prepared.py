@@ -67,7 +67,7 @@ class Prepared:
     horizon : timedelta
         As there.
     offsets : sequence of (datetime, timedelta)
-        Of the zone from UTC, each with the moment it began to hold; see `metrics.prepare.offsets`.
+        Of the zone from UTC, each with the moment it began to hold; see `metrics.messages.offsets`.
 
     Examples
     --------

@@ -55,7 +55,7 @@ def flush(
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        A working connection of `tables.connect`.
+        A working connection of `reader.connect`.
     layout : Layout
         Of the data directory.
     writer : str

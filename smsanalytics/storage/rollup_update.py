@@ -63,13 +63,13 @@ def fold(
     Bring ``messages`` up to everything published.
 
     The result is the same for one fold, many in any order and size, and a rebuild. Where older dates are large, their
-    updates are gathered: `live.Live.folded` says how far they are. Until then news of a message that is older than
+    updates are gathered: `manifest.Live.folded` says how far they are. Until then news of a message that is older than
     `NEAR` stands apart from it.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        A working connection of `tables.connect`.
+        A working connection of `reader.connect`.
     layout : Layout
         Of the data directory.
     anew : bool

@@ -145,7 +145,7 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "confirmation_requests": tuple(COLUMNS["confirmation_requests"]),
 }
 
-MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of these by metrics/prepare.py
+MESSAGES: dict[str, str] = {  # as stored; the handed-out columns are made of these by metrics/messages.py
     "account": "VARCHAR",
     "message_id": "BIGINT",
     "phone": "VARCHAR",

@@ -108,7 +108,7 @@ class Spelling:
 
     def rows(self, lines: Iterable[Line]) -> Iterator[Line]:
         """
-        Rows under our names, their values as `records.encode` takes them.
+        Rows under our names, their values as `ingest.encode` takes them.
 
         Raises
         ------

@@ -120,3 +120,11 @@ def test_the_command_line_refuses_in_a_line_and_exits_with_2(example_store, word
     command = [sys.executable, "-m", "smsanalytics", "metric", "delivery_rate", *words, "--data", str(example_store)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"smsanalytics: {line}\n")
+
+
+@pytest.mark.parametrize(
+    ("question", "option"), [("delivery_rate", "perod"), ("inbound_volume", "type"), ("latency", "limit")]
+)
+def test_an_option_that_a_question_has_not_is_refused_by_its_name(example_store, question, option):
+    with pytest.raises(TypeError, match=f"^got an unexpected keyword argument '{option}'$"):
+        getattr(sms.open_store(example_store), question)(**{option: 1})

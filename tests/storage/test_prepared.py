@@ -1,4 +1,4 @@
-"""The SQL of `store.prepared` and `metrics.prepare` make the same columns of the same stored messages."""
+"""The SQL of `storage.prepared` and `metrics.prepare` make the same columns of the same stored messages."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,8 +1,9 @@
 """
 The roll-up held against a recount: some days, counted from the raw events in another way.
 
-Nothing of `store.rollup` is used, so that a mistake in it would be seen: what is there a chain of minima and maxima is
-here a query over the events themselves, and a message begins with an event that no other precedes by 30 days or less.
+Nothing of `storage.rollup` is used, so that a mistake in it would be seen: what is there a chain of minima and maxima
+is here a query over the events themselves, and a message begins with an event that no other precedes by 30 days or
+less.
 """
 
 from __future__ import annotations
